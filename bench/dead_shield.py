@@ -2,8 +2,8 @@
 
 `python -m bench.dead_shield` starts the network of `make up` in a temporary directory. The program alternates between
 installs with two working shields and installs during which one shield is frozen. `npm install express` requests 68
-documents and then 68 tarballs over 15 connections. An install of this benchmark sends as many requests over as many
-connections, but all of them for tarballs. No cache holds these tarballs. After each install, the program waits until
+documents and then 68 tarballs over 15 connections. An install of this benchmark also sends 136 requests over 15
+connections, but it requests only tarballs. No cache holds these tarballs. After each install, the program waits until
 the shield answers the edge again.
 """
 
@@ -114,8 +114,8 @@ class Bench:
 
 
 def summary(installs: Sequence[Sequence[float]]) -> dict[str, float]:
-    """Returns three durations in seconds: the median and the maximum of the durations of the installs, and the 99th
-    percentile of the durations of all requests. Each item of `installs` is a result of `Bench.install`.
+    """Summarizes the measured installs. Returns the median and the maximum of the installs' durations, and the 99th
+    percentile of the durations of all requests, in seconds. Each item of `installs` is a result of `Bench.install`.
     """
     whole = [seconds[-1] for seconds in installs]
     single = sorted(each for seconds in installs for each in seconds[:-1])

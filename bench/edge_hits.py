@@ -1,10 +1,11 @@
 """Measures how many requests a second the edge worker answers from its memory and from L1, the cache at the edge.
 
-`python -m bench.edge_hits` starts the network of `make up` in a temporary directory, and four copies of the workerd of
-one PoP. Each copy runs a different script: the edge worker, the edge worker that also keeps small objects in its
-memory, a worker that only passes requests on to L1, and a worker that answers from a constant. Requests reach the
-copies directly, without emulation/cloudflare/pop/front.js. The program wrk sends requests to each copy in turn. The
-benchmark prints the ratios of the copies' speeds, which depend less on the machine than the speeds do.
+`python -m bench.edge_hits` starts the network of `make up` in a temporary directory. It also starts four copies of the
+workerd process of one PoP (point of presence). Each copy runs a different script: the edge worker, the edge worker with
+a memory for small objects, a worker that only passes requests on to L1, and a worker that always returns the same
+bytes. Requests reach the copies directly, without emulation/cloudflare/pop/front.js. The program wrk sends requests to
+one copy after another. The benchmark prints the ratios of the copies' speeds. These ratios depend less on the machine
+than the speeds themselves.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ from local.stack import LocalStack
 _LOOPBACK = "127.72"
 _REGION = "us-east-1"
 _POP = POPS[0]
-# The program runs copies of a PoP's workerd (COPIES). Each copy listens on two ports: one for clients, and one for
-# requests of the cache L1 after a miss. The copies use the ports from _FIRST_PORT on. The PoP uses only lower ports.
+# The program runs copies of a PoP's workerd process (COPIES). Each copy listens on two ports. Clients connect to the
+# first port. The cache L1 sends requests to the second port after a miss. The copies use the ports from _FIRST_PORT on.
+# The PoP itself uses only lower ports.
 _FIRST_PORT = 9443
 _CACHING = "public, max-age=31536000, immutable"
 _SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}
@@ -81,8 +83,8 @@ class Copy:
 
 @dataclass(frozen=True)
 class Measured:
-    """The results of one run of wrk: the number of answers per second, and the processor time in microseconds that
-    workerd and L1 need for one answer.
+    """The results of one run of wrk. `rate` is the number of answers per second. `microseconds` is the processor time
+    that workerd and L1 need for one answer.
     """
 
     rate: float
@@ -92,9 +94,9 @@ class Measured:
 WORKER, MEMORY = Copy("worker", "edge; hit", _FIRST_PORT), Copy("memory", "memory; hit", _FIRST_PORT + 2)
 PASS_THROUGH, CONSTANT = Copy("pass-through", None, _FIRST_PORT + 4), Copy("constant", None, _FIRST_PORT + 6)
 COPIES = (WORKER, PASS_THROUGH, CONSTANT, MEMORY)
-# The benchmark prints how fast one copy of workerd is in comparison with another copy. Each entry has the size of the
-# requested object, the measured copy of workerd, and the copy to compare it with. Answers from the worker's memory are
-# compared only for 10 KB, because the worker keeps no objects of 1 MB in memory.
+# Pairs of copies whose speeds the benchmark compares. Each entry has the size of the requested object, the measured
+# copy of workerd, and the copy that is the reference. The worker keeps no objects of 1 MB in its memory, so MEMORY is
+# compared only for 10 KB.
 RATIOS = (("10 KB", WORKER, PASS_THROUGH), ("1 MB", WORKER, PASS_THROUGH), ("10 KB", MEMORY, CONSTANT))
 
 
@@ -185,9 +187,10 @@ class Bench:
 
 
 def write_copy(source: Path, directory: Path, copy: Copy, address: str) -> None:
-    """Writes the configuration of a copy of workerd to `directory`. `source` has the configuration of the PoP's
-    workerd, which listens on `address`. The name and the version of the worker script stay those of the PoP. L1's cache
-    keys begin with this name and version, so all copies find the same objects in L1.
+    """Writes the configuration of a copy of workerd to `directory`. `source` is the directory with the configuration of
+    the PoP's workerd. `address` is the IP address on which the PoP listens. The copy keeps the name and the version of
+    the PoP's worker script. L1's cache keys begin with this name and version, so all copies find the same objects in
+    L1.
     """
     shutil.copytree(source, directory)
     (script,) = (directory / "scripts").glob("*/*")
@@ -207,8 +210,9 @@ def write_copy(source: Path, directory: Path, copy: Copy, address: str) -> None:
 
 
 def seconds_to_start(directory: Path, copy: Copy, address: str) -> float:
-    """Starts a copy of the PoP's workerd with the configuration in `directory`, on free ports. Returns the seconds
-    until workerd has started, and ends workerd. Raises SystemExit if workerd does not start.
+    """Measures how long a copy of the PoP's workerd takes to start. Starts workerd with the configuration in
+    `directory` on free ports, and then ends it. Returns the duration in seconds. Raises SystemExit if workerd does not
+    start.
     """
     text = (directory / "workerd.capnp").read_text()
     (directory / "start.capnp").write_text(_moved(text, address, copy.port, 0, copy.port + 1, 0))
@@ -232,8 +236,8 @@ def key(size: int) -> str:
 
 
 def _moved(text: str, address: str, clients: int, to: int, cache: int, cache_to: int) -> str:
-    """Returns workerd's configuration with two ports replaced. `clients`, the port for clients, is replaced by `to`.
-    `cache`, the port for L1's requests after a miss, is replaced by `cache_to`.
+    """Returns workerd's configuration with two other ports. Replaces the port for clients, `clients`, by `to`. Replaces
+    the port for L1's requests after a miss, `cache`, by `cache_to`.
     """
     text = text.replace(f'address = "{address}:{clients}"', f'address = "{address}:{to}"')
     return text.replace(f'address = "{address}:{cache}"', f'address = "{address}:{cache_to}"')
@@ -246,9 +250,9 @@ def processor_seconds(pid: int) -> float:
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
-    """Compares the speeds of two copies of workerd. `above` has the answers per second of the first copy in each round
-    of the benchmark, and `below` those of the second. Returns the median of the quotients of `above` and `below` over
-    all rounds.
+    """Returns how many times faster one copy of workerd is than another. `above` and `below` have the answers per
+    second of the first copy and of the second copy, for each round of the benchmark. The function divides the two
+    numbers of each round, and returns the median of the quotients.
     """
     return round(statistics.median(one / other for one, other in zip(above, below, strict=True)), 2)
 
@@ -292,7 +296,9 @@ def main() -> None:
 
 
 def measure(bench: Bench, rounds: int, seconds: int) -> dict[tuple[str, str], list[Measured]]:
-    """Measures each copy of workerd once in each round, because the speed of the machine changes between rounds."""
+    """Measures each copy of workerd once in each round. If the machine is slow for a while, all copies are equally
+    affected.
+    """
     measured: dict[tuple[str, str], list[Measured]] = {}
     for _ in range(rounds):
         for label, size in _SIZES.items():

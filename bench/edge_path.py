@@ -1,11 +1,11 @@
 """Measures the processor time of the edge worker's own code for a hit in L1, the cache at the edge.
 
-`python -m bench.edge_path` runs the bundle of the edge worker in workerd. In one request, a driver module calls the
-worker thousands of times, with stubs in place of L1 and of the key-value store. The result is the processor time of
-workerd for each call. This time changes less with the load of the machine than the figures of bench.edge_hits.
+`python -m bench.edge_path` runs the bundle of the edge worker in workerd. A driver module calls the worker thousands of
+times in one request. Stubs take the place of L1 and of the key-value store. The result is the processor time of workerd
+for each call. The load of the machine affects this time less than the figures of bench.edge_hits.
 
-With `--other`, the measurements alternate between the bundle of this checkout and another bundle. For example, the
-other bundle can be the one from before a change of the worker.
+With `--other`, the measurements alternate between the bundle of this checkout and another bundle. For example, compare
+the bundles before and after a change of the worker.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from infra.edge.bundle import compile_worker
 from local.checkout import CHECKOUT
 
 # The driver module calls the worker _CALLS times in each measurement. Before the first measurement, it calls the worker
-# _WARMING_CALLS times, so that V8 has already compiled the code that runs often.
+# _WARMING_CALLS times. V8 then compiles the code that runs often, and the compilation is not measured.
 _CALLS = 2_500
 _WARMING_CALLS = 5_000
 _START_SECONDS = 30
@@ -152,7 +152,7 @@ def main() -> None:
 
 
 def measure(workers: Mapping[str, Running], rounds: int) -> dict[str, list[float]]:
-    """Measures each worker once in each round, because the speed of the machine changes between rounds."""
+    """Measures each worker once in each round. If the machine is slow for a while, all workers are equally affected."""
     for worker in workers.values():
         worker.microseconds(_WARMING_CALLS)
     measured: dict[str, list[float]] = {name: [] for name in workers}

@@ -139,8 +139,8 @@ def run(sandbox: Sandbox, directory: Path, outputs: Path, packages: int, workers
         time.sleep(_SAMPLE_SECONDS)
     seconds = time.monotonic() - started
     said = cast(Any, importer.stdout).read().strip()
-    # RUSAGE_CHILDREN covers only child processes that have ended. The processes of the emulated clouds still run, so
-    # the result is the CPU time of the importer alone.
+    # RUSAGE_CHILDREN covers only child processes that have ended. Only the importer has ended: the processes of the
+    # emulated clouds still run. The result is therefore the CPU time of the importer alone.
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     tenth = max(1, len(sizes) // 10)
     return {

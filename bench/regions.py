@@ -71,8 +71,9 @@ def _alternating(lists: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
-    """Measures the duration of `pulumi preview` for the stacks PROD and MANY. Each round previews each stack once for
-    each value in `modes`. For the value True, the preview runs the policy pack, and for False it does not.
+    """Measures the duration of `pulumi preview` for the stacks PROD and MANY. In each round, every stack gets one
+    preview for each value in `modes`. A preview with the value True runs the policy pack, and a preview with False does
+    not.
 
     The first round is marked as `cold`. It is slower, because the operating system has not cached the files yet.
     """
@@ -93,9 +94,9 @@ def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
 
 
 def _policy_settings() -> dict[str, Any]:
-    """Returns settings of the policy pack for previews of the stacks prod and prod-40. The settings are those of prod
-    with two changes. In the policy `multi-function-callers-named`, the list `open` also contains the functions of the
-    stack prod-40. The budget policy is disabled, because 40 regions would exceed the budget.
+    """Returns the policy pack's settings for previews of the stacks prod and prod-40. The function changes two settings
+    of prod. It adds the functions of the stack prod-40 to the list `open` of the policy `multi-function-callers-named`.
+    It also disables the budget policy, because 40 regions would exceed the budget.
     """
     settings = json.loads((CHECKOUT / "policies" / "config" / f"{PROD}.json").read_text())
     functions = settings["multi-function-callers-named"]

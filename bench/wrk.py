@@ -1,4 +1,4 @@
-"""Runs wrk, which sends as many requests over several connections as it can. Reads the figures that wrk prints."""
+"""Runs wrk, which sends requests over several connections as fast as it can. Reads the figures that wrk prints."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def answers(printed: str) -> int:
 
 def successes(printed: str) -> tuple[int, float]:
     """Reads the number of answers and the answers per second from the output of wrk. Ends the program if an answer was
-    an error, because servers send error messages faster than objects.
+    an error. Servers send error messages faster than objects, so errors would distort the result.
     """
     rate = re.search(r"Requests/sec: +([\d.]+)", printed)
     if rate is None or "Non-2xx" in printed or "Socket errors" in printed:

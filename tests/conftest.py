@@ -41,8 +41,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _made_once() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    """Caches boto3's descriptions of AWS services and compiled routes of Flask applications for the whole test session.
-    Without the cache, each test would load and compile them again.
+    """Caches boto3's descriptions of AWS services and the compiled routes of Flask applications for the whole test
+    session. Without the cache, each test would load the descriptions and compile the routes again.
     """
     from tests.support.made_once import made_once
 

@@ -20,8 +20,8 @@ _PACE_SECONDS = 0.005
 
 @dataclass(frozen=True)
 class PacedClient:
-    """A client that connects from the loopback address `client` and requests the object at `path`. Its token permits
-    this.
+    """A client that connects from the loopback address `client`, and requests the object at `path`. The client's token
+    permits this request.
     """
 
     port: int
@@ -35,7 +35,9 @@ class PacedClient:
         return ssl.create_default_context(cafile=str(self.authority))
 
     def connect(self, address: str | None = None) -> ssl.SSLSocket:
-        """Opens a TLS connection to the PoP. Its source address is `address`, or `self.client` if `address` is None."""
+        """Opens a TLS connection to the PoP. The connection comes from the loopback address `address`, or from
+        `self.client` if `address` is None.
+        """
         plain = socket.create_connection(
             ("127.0.0.1", self.port), timeout=60, source_address=(address or self.client, 0)
         )
@@ -75,7 +77,7 @@ class PacedClient:
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Returns a percentile: the smallest value for which at least `percent` % of the values are equal or smaller."""
+    """Returns a percentile: the smallest of the values for which at least `percent` % of the values are not larger."""
     return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
 
 

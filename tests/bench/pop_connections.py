@@ -1,9 +1,11 @@
-"""Measures what idle TLS connections cost a PoP of our own: memory, and response time of the active clients.
+"""Measures how much memory idle TLS connections use on a PoP of our own, and how much they slow the active clients.
 
 `python -m tests.bench.pop_connections` starts the programs of two PoP machines on loopback. Client processes open
-connections to the first machine from several loopback addresses, get one object on each connection, and leave the
-connections open. The program prints the memory of NGINX for each connection. The program also measures the response
-times of one active client at each machine, in turn. It prints the ratio of the two clients' 99th percentiles.
+connections to the first machine from several loopback addresses. They get one object on each connection, and leave the
+connections open. The program prints how much memory NGINX uses for each connection.
+
+The program also measures the response times of one active client at each machine, in turn. It prints the ratio of the
+two clients' 99th percentiles.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ from tests.support.own_pop import OwnPop, running_pop
 
 _PATH = "/pypi/files/bench/bench-1.0.tar.gz"
 _TOKEN = "bench"
-# The number of connections of one client process. It is below the usual limits on a process's open files and on an
-# address's ports.
+# The number of connections that each client process opens. A process can open only a limited number of files, and an
+# address has a limited number of ports. This number is below the usual limits.
 _OF_PROCESS = 2_500
 _OF_WORKER = 10_000
 _ROUNDS = 5
@@ -46,11 +48,12 @@ class Memory:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the program measured at one number of idle connections. One of the two PoP machines holds these connections.
+    """What the program measured while a certain number of idle connections was open. One of the two PoP machines holds
+    these connections.
 
-    `spent` is the processor time in seconds that NGINX's processes had used before this measurement. `p99` lists, for
-    each round, the 99th percentile of the response times of an active client, in milliseconds. This client uses the
-    machine with idle connections. `p99_without` lists the same for an active client of the machine without them.
+    `spent` is the processor time in seconds that NGINX's processes had used before this measurement. `p99` and
+    `p99_without` list the 99th percentile of the response times of an active client for each round, in milliseconds.
+    The client of `p99` uses the machine with the idle connections. The client of `p99_without` uses the other machine.
     """
 
     connections: int
@@ -90,7 +93,7 @@ def hold(client: PacedClient, address: str, count: int, pipe: Connection) -> Non
 @contextlib.contextmanager
 def held(client: PacedClient, first: int, count: int) -> Generator[None]:
     """Holds `count` idle connections in separate processes during the `with` block. `first` is the number of
-    connections that are already open. This number determines the first loopback address that is still free.
+    connections that are already open. From this number, the function computes which loopback addresses are still free.
     """
     processes = math.ceil(count / _OF_PROCESS)
     pipes: list[Connection] = []
@@ -134,8 +137,8 @@ def measure(pop: OwnPop, client: PacedClient, other: PacedClient, connections: i
 def measured_at(
     pop: OwnPop, client: PacedClient, other: PacedClient, steps: Sequence[int], seconds: float
 ) -> Iterator[Measured]:
-    """Yields a measurement without idle connections, and then one for each number in `steps`. During such a
-    measurement, this number of idle connections is open.
+    """Yields a measurement without idle connections. Then yields one measurement for each number in `steps`, while this
+    number of idle connections is open.
     """
     yield measure(pop, client, other, 0, seconds)
     with contextlib.ExitStack() as stack:
@@ -171,9 +174,9 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=4, help="the duration of each measurement of active clients")
     given = options.parse_args()
     with enterable_directory() as root:
-        # NGINX must keep the first connections open until the program has opened all, so `keepalive_timeout` is an
-        # hour. The limit on open files restricts the connections of one worker process, so NGINX needs several worker
-        # processes.
+        # NGINX must keep the first connections open until the program has opened all connections. `keepalive_timeout`
+        # is therefore an hour. The limit on open files restricts the connections of one worker process. NGINX therefore
+        # needs several worker processes.
         workers = max(2, math.ceil(given.steps[-1] / _OF_WORKER) + 1)
         nginx = {
             "keepalive_timeout 75s;": "keepalive_timeout 1h;",

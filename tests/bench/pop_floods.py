@@ -1,11 +1,11 @@
-"""Measures how much a flood from one client of a PoP of our own slows another client.
+"""Measures how much a flood of requests from one client slows another client at a PoP of our own.
 
 `python -m tests.bench.pop_floods` starts the programs of two PoP machines on loopback. wrk floods each PoP at a fixed
 pace. The first PoP has a low rate limit by address, and gets the flood from one address without a token. The second PoP
 has a rate limit by token, and gets the flood with one token.
 
-A client outside the flood has another address and another token, and requests a cached object. The program measures the
-99th percentile of this client's response times, alternately with and without the flood, and prints the ratio.
+A client outside the flood has another address and another token, and requests a cached object. The program measures
+this client's response times in turn without and with the flood. It prints the ratio of the 99th percentiles.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from tests.support.own_pop import OwnPop, running_pop
 
 _PATH = "/pypi/files/bench/bench-1.0.tar.gz"
 _CONNECTIONS = 20
-_STARTING_SECONDS = 1.0  # the time until the PoP's rate limits begin to refuse requests of the flood
+_STARTING_SECONDS = 1.0  # seconds until the PoP's rate limits begin to refuse requests of the flood
 _CLIENT = "127.71.0.2"
-# Maps each kind of flood to additional options of wrk and to the PoP's rate limits. `by_address` limits the requests of
-# one client address. The limit is low, so that few requests of the flood reach the worker. The limit does not apply to
-# _CLIENT, whose response times the program measures.
+# Maps each kind of flood to additional options of wrk and to the PoP's rate limits.
+#
+# The flood from one address meets the limit `by_address`, which is low. Few requests of this flood therefore reach the
+# worker. The limit does not apply to _CLIENT, the client whose response times the program measures.
 _FLOODS: Mapping[str, tuple[Sequence[str], WafArgs]] = {
     "address": ([], WafArgs(allow=Sources([f"{_CLIENT}/32"]), by_address=Bound(30, 1))),
     "token": (["--header", "Authorization: Bearer leaked"], WafArgs(by_token=Bound(250, 1))),
@@ -42,8 +43,8 @@ _SCRIPT = "function delay() return @MILLISECONDS@ end"
 
 @contextmanager
 def flood(pop: OwnPop, kind: str, seconds: float, script: Path) -> Generator[None]:
-    """Floods the PoP with requests during the `with` block. Ends the whole program if the PoP does not answer most of
-    these requests with 429.
+    """Floods the PoP with requests during the `with` block. Ends the whole program if the PoP refuses fewer than half
+    of these requests with 429.
     """
     before = len(pop.log())
     command = [*wrk.command(_CONNECTIONS, round(seconds + 3)), "--script", str(script), *_FLOODS[kind][0]]
@@ -60,9 +61,9 @@ def flood(pop: OwnPop, kind: str, seconds: float, script: Path) -> Generator[Non
 
 
 def measure(root: Path, kind: str, rounds: int, seconds: float, script: Path) -> tuple[list[float], list[float]]:
-    """In each round, measures the response times of the client `_CLIENT`, first without and then with a flood from
-    another client. Returns the 99th percentiles of `_CLIENT` with a flood, and those without a flood. Each list has one
-    percentile for each round.
+    """Measures the response times of the client `_CLIENT` in several rounds. Each round measures first without a flood,
+    and then during a flood from another client. Returns two lists with the 99th percentile of each round. The first
+    list is for the measurements with a flood, and the second list for those without.
     """
     pairs: list[tuple[float, float]] = []
     with running_pop(root / kind, _FLOODS[kind][1]) as pop:

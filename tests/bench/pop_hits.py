@@ -26,8 +26,8 @@ from tests.support.waiting import eventually
 
 _SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}
 _TOKEN = "bench"
-# The emulated PoP machine has all its files in this directory, whose file system is in memory. A real PoP machine keeps
-# cached objects and the decisions that NGINX remembers in /run, which is in memory, too.
+# The directory with all files of the emulated PoP machine. Its file system is in memory. A real PoP machine keeps
+# cached objects and NGINX's stored decisions in /run, which is in memory, too.
 _IN_MEMORY = "/dev/shm"  # noqa: S108
 
 # wrk runs this script before each request. Each request gets a different header Accept. NGINX remembers the worker's
@@ -100,8 +100,8 @@ class Way:
 
 @dataclass(frozen=True)
 class Measured:
-    """The result of one run of wrk: the number of answers a second, and the 99th percentile of the durations in
-    milliseconds.
+    """The result of one run of wrk. `rate` is the number of answers a second. `p99` is the 99th percentile of the
+    response times in milliseconds.
     """
 
     rate: float

@@ -1,9 +1,10 @@
 """Measures whether the memory of a PoP of our own stays flat while clients stream a large object.
 
 `python -m tests.bench.pop_streams` starts the programs of a PoP machine on loopback. 20 clients download one object of
-200 MB at once: first while L1 does not have it, and then again while L1 has it. Each client reads slowly, so a program
-that buffers unread data would need more and more memory. The benchmark prints the memory of NGINX, workerd and Traffic
-Server before the downloads. It also prints their highest memory in the first and second half of the download time.
+200 MB at once. At the first download, the object is not in L1 (the PoP's cache). At the second download, L1 has the
+object. Each client reads slowly, so a program that buffers unread data would need more and more memory. The benchmark
+prints the memory of NGINX, workerd and Traffic Server before the downloads. It also prints their highest memory in the
+first and second half of the download time.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _PAUSE_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Sample:
-    """A measurement of each program's memory, in MB. `after` is the time of the measurement, in seconds since the
-    benchmark's downloads began.
+    """The memory of each program at one moment, in MB. `after` is the number of seconds from the start of the downloads
+    to this moment.
     """
 
     after: float

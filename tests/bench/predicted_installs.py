@@ -2,10 +2,11 @@
 
 `python -m tests.bench.predicted_installs` starts a stack with prediction, and imports more than 300 npm packages and
 more than 60 wheels from the registries that npm and pip use on this machine. It also publishes an image with 20 layers.
-A first client fills the shield. Then npm, pip and skopeo install from two PoPs whose L1 is empty: from one PoP with
-prediction, and from the other without. PoPs and the shield run on the same machine, so the program delays each request
-of a PoP to the shield as a network would. The program also prints which objects the PoPs requested from the shield more
-than once.
+A first client fills the shield, the regional cache. Then npm, pip and skopeo install everything twice: from a PoP with
+prediction, and from a PoP without. L1, the cache of a PoP, is empty at both PoPs.
+
+The PoPs and the shield run on the same machine. The program therefore delays each request of a PoP to the shield, as a
+real network would. The program also prints which objects the PoPs requested from the shield more than once.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _IMAGE = "prediction/app:1"
 
 
 def delay_shields(up: OwnStack, milliseconds: int) -> None:
-    """Changes the code of each PoP, so that a request to a shield waits for `milliseconds` before it leaves the PoP.
+    """Changes the code of each PoP: the new code waits for `milliseconds` before it sends a request to a shield.
     Restarts workerd, which runs this code.
     """
     for pop in POPS:
@@ -129,8 +130,8 @@ def client_at(up: OwnStack, location: ClientLocation, principal: str) -> Client:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """One install of packages of one ecosystem, and the requests for such packages that reached the shield during the
-    install.
+    """The measurement of one install of packages of one ecosystem. `requests` are the requests for packages of this
+    ecosystem that reached the shield during the install.
     """
 
     installed: Installed
@@ -168,12 +169,14 @@ def report(off: Mapping[str, Measured], on: Mapping[str, Measured], milliseconds
 
 
 def explain(off: Mapping[str, Measured], on: Mapping[str, Measured]) -> None:
-    """Prints a Markdown table of repeated requests for the same object from L1, the edge's cache, to the shield."""
+    """Prints a Markdown table of repeated requests. A repeated request is one in which L1, the cache at the edge,
+    requests the same object again from the shield.
+    """
     print(f"| | {' | '.join(COLUMNS)} |")
     print(f"| --- |{' --- |' * len(COLUMNS)}")
     for ecosystem, program in _ECOSYSTEMS.items():
-        # The objects that clients request. L1 is empty at first, so without prediction, L1 requests exactly these
-        # objects from the shield.
+        # The keys of the objects that clients request. L1, the cache at the edge, is empty at first. Without
+        # prediction, it therefore requests exactly these objects from the shield.
         wanted = {each.key for each in off[ecosystem].requests}
         for variant, measured in (("off", off), ("on", on)):
             for kind in ("documents", "files"):

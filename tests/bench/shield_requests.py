@@ -1,4 +1,6 @@
-"""Counts repeated requests for the same object from L1, the cache at the edge, to a shield during an install."""
+"""Counts repeated requests to a shield during an install. L1, the cache at the edge, sends a repeated request when it
+requests the same object again.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,15 @@ COLUMNS = (
 class Breakdown:
     """Counts the requests that shields got during one install, either for documents or for files.
 
-    `unwanted` is the number of objects that no client requested. `twice` counts the objects that L1 requested twice,
-    and `more` counts the objects that L1 requested more often. The other fields are about repeated requests: all
-    requests for an object except the first. `validated` counts those that the shield answered with 304, because L1 had
-    a copy with the same validator. `absent` counts those with the answer 404, which L1 does not store. `in_full` counts
-    all other repeated requests. `at_once` counts the repeated requests within a second after the previous request for
-    the same object. `seconds` is the median of the times between a repeated request and the previous request for the
-    same object.
+    `unwanted` is the number of objects that no client requested. `twice` is the number of objects that L1, the cache at
+    the edge, requested exactly twice. `more` is the number of objects that L1 requested more than twice.
+
+    The other fields are about repeated requests. These are all requests for an object except the first. `validated` is
+    the number of repeated requests that the shield answered with 304, because L1 had a copy with the same validator.
+    `absent` is the number of repeated requests with the answer 404, which L1 does not store. `in_full` is the number of
+    all other repeated requests. `at_once` is the number of repeated requests that came within a second after the
+    previous request for the object. `seconds` is the median time between a repeated request and the previous request
+    for the object.
     """
 
     requests: int

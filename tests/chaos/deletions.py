@@ -1,4 +1,4 @@
-"""Deletes AWS resources that are missing in the Pulumi state, like an operator in the console."""
+"""Deletes AWS resources that are missing in the Pulumi state, as an operator would do in the AWS console."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import boto3
 
-# Maps each kind of AWS resource to the call that deletes a resource of this kind. A resource can be deleted only after
-# those that use it, so the kinds are in the order of the deletions. A key is the service and the kind of resource, as
-# the ARN names them.
+# Maps each kind of AWS resource to the call that deletes such a resource. A key is the service and the kind, as they
+# are written in an ARN. AWS deletes a resource only when no other resource uses it. The kinds are therefore in the
+# order in which they can be deleted.
 _DELETIONS: dict[tuple[str, str], Callable[[Any, str, str], object]] = {
     ("cloudwatch", "alarm"): lambda api, id, _: api.delete_alarms(AlarmNames=[id]),
     ("route53", "healthcheck"): lambda api, id, _: api.delete_health_check(HealthCheckId=id),
@@ -50,8 +50,8 @@ def delete(arns: Sequence[str]) -> None:
 
 
 def _kind(arn: str) -> tuple[str, str]:
-    """Returns the service and the kind of resource that an ARN names. The kind is empty for a service with a single
-    kind.
+    """Returns the service and the kind of resource that an ARN names. Some services have only one kind of resource, and
+    do not name it in ARNs. The kind is then empty.
     """
     _, _, service, _, _, resource = arn.split(":", 5)
     kind = re.match(r"([a-z-]+)[:/]", resource)

@@ -130,8 +130,8 @@ class Stack:
         engine = self._started(operation, writes)
         for number in range(times):
             engine.send_signal(signal.SIGINT)
-            # The engine prints "^C received" for each signal, and the loop waits for this line before it sends the next
-            # signal. It checks every millisecond, because the engine may end soon.
+            # The engine prints "^C received" for each signal. The loop waits for this line before it sends the next
+            # signal. It checks the engine's log every millisecond, because the engine may end soon.
             while self.log.read_text().count("^C received") <= number and engine.poll() is None:
                 time.sleep(0.001)
         engine.wait(timeout=120)
@@ -174,7 +174,7 @@ def _children(pid: int) -> list[int]:
 
 @contextmanager
 def deployed(*, small_disk: bool = False) -> Generator[Stack]:
-    """Starts emulated clouds, and yields an empty stack in them. Sets the clouds' environment variables until the end
+    """Starts emulated clouds, and yields an empty stack in them. Environment variables name these clouds until the end
     of the `with` block.
 
     With `small_disk`, the Pulumi state is on a separate file system, which a test can fill. Each Pulumi operation adds

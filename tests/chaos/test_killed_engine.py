@@ -2,7 +2,8 @@
 describes.
 
 `make test-kills` runs the tests of all moments, which takes 30 to 50 minutes. Each test uses two moments: one of
-`pulumi up` and one of `pulumi destroy`. The moments are the same in each run, so that `-k` repeats a test that failed.
+`pulumi up` and one of `pulumi destroy`. Each run uses the same moments. You can therefore repeat a failed test with
+pytest's option `-k`.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from tests.chaos.faults import Stack
 
 MOMENTS = 50
 SEED = 24
-# Each test kills a Pulumi command after a random number of writes of the Pulumi state. WRITES is the maximum of this
-# number for each command. The stack has about 200 resources, and the engine writes the state at the start and at the
-# end of the operation on each resource.
+# The maximum number of state writes after which a test kills `pulumi up` or `pulumi destroy`. Each test chooses a
+# random number up to this maximum. The stack has about 200 resources. The engine writes the Pulumi state at the start
+# and at the end of the operation on each resource.
 WRITES = {"up": 340, "destroy": 340}
 
 

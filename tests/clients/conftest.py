@@ -22,8 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def refused(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Provides a function with which a test records that a client cannot do the tested action, and why. The test then
-    continues and passes.
+    """Provides a function that records why a client cannot do the tested action. After a call of this function, the
+    test continues and can pass.
     """
 
     def record(reason: str) -> None:

@@ -19,13 +19,13 @@ Finished = subprocess.CompletedProcess[str]
 
 @dataclass(frozen=True)
 class Setting:
-    """What a test gives an image client: an empty directory, credentials, the edge's CA certificate, and an HTTPS
+    """The setup of an image client in a test: an empty directory, credentials, the edge's CA certificate, and an HTTPS
     proxy.
     """
 
     client: Client
     directory: Path
-    # The address of the daemon that executes the client's commands, or empty for a client without a daemon.
+    # The address of the daemon that executes the client's commands. The text is empty for a client without a daemon.
     daemon: str = ""
 
     @property
@@ -85,10 +85,11 @@ class ImageClient:
     name: str
     programs: tuple[str, ...]  # the programs that the client needs; the first one prints the client's version
     pull: Callable[[Setting, str], Finished] | None
-    content: Callable[[Setting, str], Finished] | None = None  # prints the content of the file app/README in an image
+    # Runs the client's command that prints the content of the file app/README in an image.
+    content: Callable[[Setting, str], Finished] | None = None
     tags: Callable[[Setting, str], Finished] | None = None
     referrers: Callable[[Setting, str], Finished] | None = None
-    # prints the content of the file in an OCI artifact that is not an image
+    # Runs the client's command that prints the content of the file in an OCI artifact. The artifact is not an image.
     artifact: Callable[[Setting, str], Finished] | None = None
     # the arguments of the log-in command, without the options for the user's name and the password
     login: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from local.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "clients.md"
 YES = "yes"
-_ABSENT = "-"  # a table cell's text if the client lacks the column's action
+_ABSENT = "-"  # fills a table cell if the client does not have the column's action
 _INTRODUCTION = """\
 # Clients
 
@@ -54,8 +54,8 @@ def cell(section: Section, client: str, action: str) -> pytest.MarkDecorator:
 
 
 def rows(section: Section, clients: Iterable[str], action: str) -> pytest.MarkDecorator:
-    """Runs a test once for each client. The test decides the verdicts in one column of a table in docs/clients.md: the
-    column with the heading `action`.
+    """Runs a test once for each client. Each result is the verdict in one cell of a table in docs/clients.md. The cell
+    is in the client's row and in the column with the heading `action`.
 
     The test, or one of its fixtures, receives the client's name as the parameter `name`.
     """
@@ -74,8 +74,8 @@ def cell_of(item: pytest.Item) -> Cell | None:
 
 
 def parse(page: str) -> dict[Cell, str]:
-    """Returns the verdicts in the tables of docs/clients.md, one for each client and action. `page` is the text of
-    docs/clients.md.
+    """Reads the verdicts in the tables of docs/clients.md. Returns a mapping from a client and an action to the
+    verdict. `page` is the text of docs/clients.md.
     """
     verdicts: dict[Cell, str] = {}
     for section in Section:
@@ -91,7 +91,9 @@ def parse(page: str) -> dict[Cell, str]:
 
 
 def render(verdicts: Mapping[Cell, str]) -> str:
-    """Returns the text of docs/clients.md. Clients and actions have the same order as in `verdicts`."""
+    """Returns the text of docs/clients.md with the given verdicts. Clients and actions have the same order as in
+    `verdicts`.
+    """
     parts = [_INTRODUCTION]
     for section in Section:
         cells = [each for each in verdicts if each.section == section]
@@ -107,15 +109,15 @@ def render(verdicts: Mapping[Cell, str]) -> str:
 
 
 def merged(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> dict[Cell, str]:
-    """Merges the verdicts of a test run into those of docs/clients.md. The result has the page's verdicts only for the
-    sections that the run does not cover.
+    """Merges the verdicts of a test run into those of docs/clients.md. If the run has verdicts for a section, the
+    result has only the run's verdicts for this section. For all other sections, the result has the page's verdicts.
     """
     covered = {each.section for each in run}
     return {**{each: verdict for each, verdict in page.items() if each.section not in covered}, **run}
 
 
 def differences(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
-    """Returns one line for each verdict of a test run that docs/clients.md lacks or contradicts."""
+    """Returns one line for each verdict of a test run that is missing in docs/clients.md or differs there."""
     return [
         f"{each.client}, {each.action}: the page says {page.get(each, 'nothing')!r}, the test {verdict!r}"
         for each, verdict in run.items()

@@ -157,8 +157,8 @@ class NpmClient:
         return moved
 
     def installed(self) -> Mapping[str, str]:
-        """Maps the name of each package of the scope @clients, in any node_modules directory of the project, to its
-        version.
+        """Returns the version of each installed package of the scope @clients, by the package's name. The function
+        looks in all node_modules directories of the project.
         """
         modules = self.setting.project / "node_modules"
         found = [json.loads(file.read_text()) for file in modules.glob("**/@clients/*/package.json")]

@@ -87,8 +87,8 @@ def _install(client: str) -> None:
     else:
         pip = ["bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         commands = [[sys.executable, "-m", "venv", "."], [*pip, requirement, *_WITH.get(client, ())]]
-        # pip and uv use the virtual environment in which keyring is installed. The pip in that environment is removed,
-        # so that no test runs this pip instead of the pip under test.
+        # pip and uv use the virtual environment in which keyring is installed. This environment also contains a copy of
+        # pip. The copy is removed, because a test could run it by mistake instead of the pip under test.
         if client == KEYRING:
             commands.append(["bin/python", "-m", "pip", "uninstall", "--quiet", "--yes", "pip"])
     for command in commands:

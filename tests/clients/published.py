@@ -86,8 +86,8 @@ def _artifact(images: Images, kind: str, layer: dict[str, Any], config: dict[str
 
 
 def _named(file: str) -> dict[str, Any]:
-    """Returns an annotation for the descriptor of a layer. The annotation names the file in the layer, and the client
-    oras reads the file's name from it.
+    """Returns an annotation for the descriptor of a layer. The annotation names the file in the layer. The client oras
+    reads the file's name from the annotation.
     """
     return {"annotations": {"org.opencontainers.image.title": file}}
 

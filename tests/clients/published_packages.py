@@ -42,7 +42,8 @@ class Packages:
 def publish(up: Up, directory: Path) -> Packages:
     """Publishes an application that depends on a library, as npm packages and as Python packages.
 
-    Clients must install version 1 of the library. Version 2 has only the dist-tag `next` on npm, and is yanked on PyPI.
+    Clients must install version 1 of the library, and not version 2. On npm, version 2 has only the dist-tag `next`. On
+    PyPI, version 2 is yanked.
     """
     lib = {"name": f"{SCOPE}/lib", "license": "MIT"}
     app = {"name": f"{SCOPE}/app", "version": "1.0.0", "license": "MIT", "dependencies": {f"{SCOPE}/lib": ">=1.0.0"}}

@@ -14,8 +14,8 @@ from tests.clients.package_setting import TOKEN_VARIABLE, Finished, PackageSetti
 
 USER = "__token__"
 _LOCKFILES = ("requirements.txt", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
-# A backend for the Python package keyring that stores passwords in a file. As desktop password stores do, the backend
-# returns a password also when the client does not state the user's name.
+# A backend for the Python library keyring, which looks up passwords. This backend stores them in a file. It returns a
+# password even if the client does not state the user's name, as the password stores of desktops do.
 _STORE = """\
 import json
 from pathlib import Path
@@ -100,8 +100,8 @@ class PythonClient(ABC):
         self.write_configuration()
 
     def run(self, name: str | Path, *arguments: str, given: str = "", **more: str) -> Finished:
-        """Runs a program that trusts the sandbox's certificate authority. For the kinds of credential that need
-        environment variables, the program's environment contains the token or the place where the token is.
+        """Runs a program that trusts the sandbox's certificate authority. Some kinds of credential need environment
+        variables. These variables contain the token, or the place where the program finds the token.
         """
         settings = {
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",

@@ -25,8 +25,8 @@ class Pip(PythonClient):
 
     def write_configuration(self) -> None:
         lines = [f"cert = {self.setting.authority}"]
-        # pip expands environment variables in requirements files, but not in pip.conf. An index URL with the variable
-        # of the credential therefore goes into a requirements file.
+        # pip expands environment variables in requirements files, but not in pip.conf. If the index URL contains a
+        # variable with the token, the URL is therefore in a requirements file.
         if self.credential is Credential.VARIABLE:
             self.setting.write("project/index.txt", f"--index-url {self.url}\n")
         else:
@@ -53,7 +53,8 @@ class Uv(PythonClient):
     """Runs uv in a project that is not built as a package."""
 
     def write_configuration(self) -> None:
-        # uv reads credentials from environment variables whose names contain the name of the package index.
+        # uv reads credentials from environment variables. The names of these variables contain the name of the package
+        # index.
         url = self.index if self.credential is Credential.VARIABLE else self.url
         lines = ['python-downloads = "never"']
         if self.credential is Credential.COMMAND:
@@ -81,8 +82,8 @@ class Poetry(PythonClient):
     """Runs poetry in a project that is not built as a package."""
 
     def write_configuration(self) -> None:
-        # poetry reads credentials from environment variables whose names contain the name of the package source. `run`
-        # sets these variables for the source `clients`.
+        # poetry reads credentials from environment variables. The names of these variables contain the name of the
+        # package source. `run` sets the variables for the source `clients`.
         url = self.index if self.credential is Credential.VARIABLE else self.url
         source = f'[[tool.poetry.source]]\nname = "clients"\nurl = "{url}"\npriority = "primary"\n'
         self.write_once("pyproject.toml", f"{_PROJECT}\n[tool.poetry]\npackage-mode = false\n\n{source}")

@@ -32,7 +32,9 @@ NAMES = ("base", "web", "tools")
 
 @dataclass(frozen=True)
 class Imported:
-    """The imported images by repository, each with its index and the digests of all its manifests and blobs."""
+    """The imported images. For each repository, `indexes` has the digest of the image index, and `digests` has the
+    digests of all manifests and blobs.
+    """
 
     identity: Client
     indexes: dict[str, str]

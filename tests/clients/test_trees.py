@@ -14,8 +14,8 @@ from tests.clients.package_setting import output
 from tests.clients.trees import Tree
 from tests.support.sandbox.up import Up
 
-# Maps each npm client to the name of its lockfile, and to whether the lockfile contains the digests that the registry
-# states for files.
+# Maps each npm client to two facts about its lockfile: the file's name, and whether the file contains the digests that
+# the registry states.
 LOCKFILES = {
     "npm 10": ("package-lock.json", True),
     "pnpm 12": ("pnpm-lock.yaml", True),

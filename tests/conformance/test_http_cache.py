@@ -1,8 +1,8 @@
 """Runs the suite http-cache-tests (https://cache-tests.fyi) against a shield's Traffic Server, and writes a report.
 
-A shield forwards only few header fields of requests and of origins' responses. The suite needs header fields of its own
-to tell which response came from the cache. This module therefore carries the suite's own fields around the shield, from
-the suite's client to its server. All other parts of a message go through the shield unchanged.
+A shield forwards only few header fields of requests and of origins' responses. The suite adds header fields of its own,
+which tell whether a response came from the cache. This module carries these fields around the shield, from the suite's
+client to its server. All other parts of a message go through the shield unchanged.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class SuiteProxy:
 
 
 def _lifetime(answer: Mapping[str, str]) -> dict[str, str]:
-    """Returns a Cache-Control field with the same lifetime as a response's Expires field.
+    """Returns a Cache-Control field for a response that has an Expires field. Both fields state the same lifetime.
 
     The shield need not support Expires, because every object of this registry has Cache-Control.
     """

@@ -20,8 +20,9 @@ from tests.clients.published import REPOSITORY
 from tests.support.sandbox.edge import access
 from tests.support.sandbox.up import Up
 
-# The tests of the OCI conformance suite that must pass. These tests only read. Without tests that push, the suite
-# crashes after it has printed a summary. This module reads the verdicts from the summary, and ignores the exit status.
+# The tests of the OCI conformance suite that must pass. These tests only read. Because the tests that push are off, the
+# suite crashes at its end, after it has printed a summary. This module reads the verdicts from the summary, and ignores
+# the exit status.
 PASS = {
     "Ping",
     "Tag listing",

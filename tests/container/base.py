@@ -14,10 +14,11 @@ _CERTIFICATES = Path("etc/ssl/certs/ca-certificates.crt")
 
 
 def base_image(docker: Docker, published: str, directory: Path) -> str:
-    """Returns the name of the published base image if the daemon has or can pull that image.
+    """Returns the name of a base image for the Dockerfile. If the daemon has the published base image, or can pull it,
+    this is the published image.
 
-    Otherwise the function makes a base image and returns its name. This image contains Debian 12, which mmdebstrap
-    installs from Debian's package archive, and this machine's Node, Go and certificates.
+    Otherwise the function makes a base image. The image contains Debian 12, and this machine's Node, Go and
+    certificates. The program mmdebstrap installs Debian from Debian's package archive.
     """
     if docker.run("image", "inspect", published).returncode == 0 or docker.run("pull", published).returncode == 0:
         return published
@@ -49,8 +50,8 @@ def _found(name: str) -> Path:
 
 
 def _add(source: Path, target: Path, programs: dict[str, str]) -> None:
-    """Copies the directory `source` of this machine into the base image. `programs` maps names to files in this
-    directory, and each name becomes a link in /usr/local/bin to its file.
+    """Copies the directory `source` of this machine into the base image, and adds links to programs in it. `programs`
+    maps the name of each link in /usr/local/bin to a file in the directory.
     """
     shutil.copytree(source, target, symlinks=True)
     local = next(parent for parent in target.parents if parent.name == "local")

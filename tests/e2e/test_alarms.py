@@ -1,7 +1,7 @@
 """Tests that alarms on the emulated AWS report failures and recoveries to SQS queues that subscribe to alarm topics.
 
-The tests run without the Pulumi engine: the emulation's resource handlers make the monitored resources. One minute of
-the emulated CloudWatch lasts half a second here.
+The tests do not run the Pulumi engine. They create the monitored resources directly with the handlers of the emulated
+Pulumi provider. One minute of the emulated CloudWatch lasts half a second here.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def aws(service: str, region: str = HOME) -> Any:
 
 
 def answering(sandbox: Sandbox) -> AbstractContextManager[str]:
-    """Runs an HTTP server that answers the health checks of the shields in place of the shields."""
+    """Runs an HTTP server that answers health checks in place of the shields."""
     return http_server.serving(http_server.Healthy, (f"{sandbox.loopback}.0.99", 8099))
 
 

@@ -1,4 +1,4 @@
-"""Tests that the emulated Cloudflare and a PoP of our own refuse the same attacks. Neither of them may refuse a request
+"""Tests that the emulated Cloudflare and a PoP of our own refuse the same attacks. Neither network may refuse a request
 of a real client.
 """
 

@@ -78,8 +78,8 @@ def test_bootstrap_runs_without_an_administrator_and_a_missing_permission_is_nam
     up = ("up", "--yes", "--skip-preview", "--stack", "bootstrap")
     status, output = bootstrap(sandbox, *up)
     assert status != 0
-    # The engine starts no further operation after the first error. The order of the operations decides which role the
-    # error message names, so the test compares only the beginning of the role's name.
+    # The engine starts no further operation after the first error. The error message names one role, and the order of
+    # the operations decides which. The test therefore compares only the beginning of the role's name.
     assert f"is not authorized to perform: iam:PutRolePolicy on resource: {ROLES}" in output, output
     bootstrapping_role(statements)
     status, output = bootstrap(sandbox, *up)

@@ -52,8 +52,8 @@ def form(value: Any) -> Any:
 
 
 def records(database: Spanner) -> list[Any]:
-    """Writes, updates and deletes a database row. Returns a partition record and the change records of these three
-    writes.
+    """Writes, updates and deletes a database row. Returns what the change stream reports: a partition record, and the
+    change records of these three operations.
     """
     start = database.now()
     put(database, "x", 1)
@@ -117,8 +117,8 @@ def test_the_follower_reads_all_of_google_s_partitions(google: Spanner) -> None:
         seen = set(positions.all())
         time.sleep(0.5)
     following.poll()
-    # The second follower knows only the stream positions that the first one stored, and continues there. A follower
-    # process does the same when it starts again after a crash.
+    # The second follower knows only the stream positions that the first follower stored, and continues there. A
+    # follower process that starts again after a crash does the same.
     following = follower(google, edge)
     put(google, "x", version + 1)
     following.poll()

@@ -1,7 +1,7 @@
 """Tests that the last release's worker works with today's shields, and today's worker with the last release's shields.
 
-A rollout updates the worker and the shields in two applies. Between the two applies, old and new versions serve clients
-together.
+A release updates the worker and the shields in two separate steps. Between the two steps, old and new versions serve
+clients together.
 
 The recorded states of a release hold the worker's bundle and the shields' boot files, byte for byte. The tests are
 skipped until a release is recorded (releases/README.md), because no earlier worker or shield exists before that.
@@ -61,7 +61,7 @@ def inputs_of(resources: Sequence[Inputs], kind: str) -> list[Inputs]:
 
 
 def deploy_worker(up: Up, content: str) -> None:
-    """Deploys `content` as the worker's bundle, with the bindings of the stack's worker."""
+    """Deploys `content` as the worker's bundle. The bindings of the stack's worker stay the same."""
     (script,) = inputs_of(deployed(up), SCRIPT)
     bindings = [
         {_snake(key): _plain(value) for key, value in binding.items()} for binding in _plain(script["bindings"])
@@ -94,8 +94,8 @@ def boot_shields(up: Up, user_data: Mapping[str, bytes]) -> None:
                     ec2.modify_instance_attribute(InstanceId=machine["InstanceId"], UserData=changed)
                     machines.add(machine["InstanceId"])
     before = _shield_processes(up, machines)
-    # The emulation's hypervisor keeps the user data of running machines. The test therefore restarts the hypervisor, so
-    # that the machines boot with the new user data.
+    # The emulation's hypervisor remembers the user data of running machines. The test restarts the hypervisor, and the
+    # machines then boot with the new user data.
     processes.stop(up.sandbox, "machines")
     services.start(up.sandbox, services.RUNTIME)
     _wait(lambda: not before & _shield_processes(up, machines) and all(_healthy(one["address"]) for one in shields))
@@ -107,7 +107,7 @@ def _user_data(machine: Mapping[str, Any]) -> bytes:
 
 
 def serves_clients(up: Up) -> None:
-    """Checks that clients in two client locations can read a packument and a new tarball, which no cache has yet. Also
+    """Checks that clients in two client locations can read a packument, and a new tarball that is in no cache yet. Also
     checks that clients without a token cannot read the tarball.
     """
     for client_location in CLIENT_LOCATIONS[:2]:

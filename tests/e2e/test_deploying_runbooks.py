@@ -75,8 +75,9 @@ def shell(sandbox: Sandbox) -> Iterator[OperatorShell]:
 
 
 def test_policies_that_were_added_by_hand_are_listed_and_removed(shell: OperatorShell) -> None:
-    """In today's stacks, two Pulumi resources make Pulumi remove every policy that somebody adds to the shield's role
-    by hand. A stack of an older release lacks these resources, so the test removes them from the Pulumi state.
+    """In today's stacks, two Pulumi resources keep a list of the policies of the shields' role. Pulumi then removes
+    every policy that somebody adds to this role by hand. A stack of an older release lacks these two resources, so the
+    test removes them from the Pulumi state.
     """
     by_hand = runbook(PAGE, "Roles whose policies were changed by hand")
     exported = json.loads(shell.run("pulumi stack export"))
@@ -131,7 +132,9 @@ def test_a_worker_is_released_by_percentage_and_pulumi_does_not_interfere(
 
 @contextmanager
 def requests_to_the_edge(sandbox: Sandbox) -> Generator[list[str]]:
-    """Sends health checks to the PoPs during the `with` block. Yields a list that gets the body of each response."""
+    """Sends health checks to the PoPs during the `with` block. Yields a list, to which the function adds the body of
+    each response.
+    """
     bodies = list[str]()
 
     def send(pop: Pop, ended: threading.Event) -> None:

@@ -1,7 +1,7 @@
 """Runs the commands of the documentation on a sandbox, in the order in which each page prints them.
 
-The commands run in a temporary folder with links to the files of the checkout, so that files which the commands write
-stay out of the checkout. The tests replace the name of a real stack in a command by `local`.
+The commands run in a temporary folder with links to the files of the checkout. New files of the commands therefore stay
+out of the checkout. The tests replace the name of a real stack in a command by `local`.
 tests/support/printed_commands.py lists the blocks that a sandbox cannot run, with the reasons.
 """
 
@@ -31,8 +31,8 @@ PAGES = sorted({block.page for block in RUN})
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Makes a folder with links to the files of the checkout, with the package files that the commands on the
-    documentation pages publish, and with the access logs that the commands of access-logs.md read.
+    """Makes a folder for the commands in the documentation. The folder has links to the files of the checkout. It also
+    has the package files that the commands publish, and the access logs that the commands of access-logs.md read.
     """
     for entry in CHECKOUT.iterdir():
         if entry.name not in (".git", ".sandbox"):
@@ -65,7 +65,7 @@ def test_the_commands_of_a_page_work_as_printed(page: Path, up: Up, folder: Path
     assert issued.returncode == 0, issued.stderr
     listed = registry(up, "tokens", "list").stdout
     token_id = next(line.split()[0] for line in listed.splitlines() if " docs " in line)
-    # Earlier pages of the documentation print these two commands. The tested page needs the results: an operator's
+    # Earlier pages of the documentation print these two commands. The tested page needs their results: an operator's
     # environment variables, and the file outputs.json.
     script = ['eval "$(.venv/bin/python -m local env)"', "pulumi stack output --json --stack local > outputs.json"]
     for block in (block for block in RUN if block.page == page):

@@ -32,7 +32,8 @@ from tests.support.sandbox.edge import access, target_of
 from tests.support.sandbox.up import Up
 
 MINUTE = 5.0  # seconds that a minute of the emulated AWS lasts
-# seconds until a test fails because an expected effect is missing; the number is large, because a busy machine is slow
+# The number of seconds that a test waits for an expected effect before it fails. The number is large, because a busy
+# machine is slow.
 WITHIN = 120.0
 NOWHERE = "http://127.0.0.1:9/client/v4"  # the URL of a Cloudflare API that is down: nothing listens on port 9
 KILLED_AFTER_THE_COMMIT = """
@@ -126,8 +127,8 @@ def test_a_withdrawal_during_an_edge_outage_reaches_every_reader(
     taken = registry(up, "unpublish", "npm:leaked@1.0.0", CLOUDFLARE_BASE_URL=NOWHERE)
     assert taken.returncode != 0
     assert "the quarantine list at the edge was not updated" in taken.stderr
-    # The quarantine list still lacks the object. The edge refuses the object, because the feed of recent withdrawals
-    # names it.
+    # The quarantine list still lacks the object, but the edge already refuses the object, because the feed of recent
+    # withdrawals names it.
     for reader in readers:
         assert in_time(lambda reader=reader: reader.get(path).status_code == 410)
     (left,) = of("leaked", outbox.pending())

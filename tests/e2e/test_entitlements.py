@@ -111,8 +111,10 @@ def version(target: Target, digest: str) -> int:
 
 
 def until_delivered(target: Target) -> None:
-    """Waits until the change stream has delivered all earlier changes. The change stream delivers changes in their
-    order, and only the change stream brings one more token to the edge.
+    """Waits until the change stream has delivered all earlier changes.
+
+    The change stream delivers changes in their order. The function therefore creates one more token, which only the
+    change stream brings to the edge. Then it waits for this token's entry.
     """
 
     def fail(*_: object) -> None:
@@ -132,7 +134,9 @@ def print_time(what: str, seconds: float) -> None:
 def test_grants_and_revocations_take_effect_in_time(target: Target, clients: list[httpx.Client]) -> None:
     text, digest = create(target, ["npm:other:pull"])
     for client in clients:
-        seconds_until(client, text, 403)  # 503 while a busy store or metadata API misses the edge's time limit
+        # The edge answers 503 while a busy store or metadata API misses the edge's time limit. The test then asks
+        # again.
+        seconds_until(client, text, 403)
     tokens.change_grants(target, BY, digest, add=["npm:@acme/*:pull"])
     for client in clients:
         print_time("a grant, written directly", seconds_until(client, text, 200))
@@ -148,7 +152,9 @@ def test_grants_and_revocations_take_effect_in_time_through_the_stream_alone(
     text, digest = create(target, ["npm:other:pull"])
     print_time("the store has a token", until_entry(target, digest, version(target, digest)))
     for client in clients:
-        seconds_until(client, text, 403)  # 503 while a busy store or metadata API misses the edge's time limit
+        # The edge answers 503 while a busy store or metadata API misses the edge's time limit. The test then asks
+        # again.
+        seconds_until(client, text, 403)
     changed = tokens.change_grants(target, BY, digest, add=["npm:@acme/*:pull"])
     assert changed.edge_error
     print_time("the store has a grant", until_entry(target, digest, version(target, digest)))
@@ -157,7 +163,8 @@ def test_grants_and_revocations_take_effect_in_time_through_the_stream_alone(
     tokens.revoke(target, BY, digest)
     for client in clients:
         print_time("a revocation, by the stream", seconds_until(client, text, 401))
-    # The feed of revocations can reach the edge before the stream has written the entry.
+    # The edge learns of the revocation from the feed of revocations, perhaps before the change stream has written the
+    # entry. The test therefore waits for the entry.
     revoked = {"version": 1, "revision": version(target, digest), "revoked": True}
     assert eventually(lambda: entry(target, digest) == revoked), entry(target, digest)
 
@@ -177,7 +184,7 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
     good, kept = create(target, ["npm:@acme/*:pull"])
     gone, revoked = create(target, ["npm:@acme/*:pull"])
     tokens.revoke(target, BY, revoked)
-    # A later delivery by the change stream would write the deleted entries again.
+    # First, the change stream must have delivered everything. A later delivery would write the deleted entries again.
     until_delivered(target)
     for digest in (kept, revoked):
         edge_values(target).delete(f"token:{digest}", **where(target))
@@ -188,7 +195,7 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
         seconds_until(client, good, 200)
         seconds_until(client, gone, 401)
         seconds_until(client, "ae_made-up", 401)
-    # The edge worker's key-value store still has no entry of the token. The edge must therefore have read the token
+    # The edge worker's key-value store still has no entry of the token. This shows that the edge has read the token
     # from the metadata API.
     assert entry(target, kept) is None
 
@@ -233,7 +240,7 @@ def test_a_resync_repairs_the_edge(up: Up, target: Target, clients: list[httpx.C
     resync.resync(target)
     missing, lost = create(target, ["npm:@acme/*:pull"])
     stale, spoilt = create(target, ["npm:@acme/*:pull"])
-    # A later delivery by the change stream would write the deleted entry again.
+    # First, the change stream must have delivered everything. A later delivery would write the deleted entry again.
     until_delivered(target)
     edge_values(target).delete(f"token:{lost}", **where(target))
     wrong = json.dumps({**entry(target, spoilt), "grants": ["npm:nothing:pull"]}).encode()

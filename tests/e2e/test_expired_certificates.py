@@ -1,6 +1,7 @@
-"""Renews the edge's client certificate and its authority on a running network, until the first authority has expired.
+"""Renews the edge's client certificate and its certificate authority on a running network. The test ends when the first
+authority has expired.
 
-The test moves the dates of all stored certificates back instead of waiting for years. For the shields and for the
+The test does not wait for years. It moves the dates of all stored certificates back. For the shields and for the
 command that renews certificates, the effect is the same as if these years had passed.
 """
 
@@ -39,8 +40,8 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.nightly
 
-# A certificate authority is renewed when it expires in less than two years. A client certificate is renewed 90 days
-# before it expires.
+# The times until the first certificate authority and a new client certificate are renewed. An authority is renewed when
+# it expires in less than two years. A client certificate is renewed when it expires in less than 90 days.
 UNTIL_AUTHORITY_IS_RENEWED = timedelta(days=AUTHORITY_DAYS - 2 * 365 + 1)
 UNTIL_LEAF_IS_RENEWED = timedelta(days=LEAF_DAYS - 89)
 
@@ -70,8 +71,8 @@ class Keys:
         return load(secret["client_certificate"], secret["client_key"])
 
     def advance(self, time: timedelta) -> None:
-        """Makes each certificate in the secrets older by `time`: replaces it by a copy whose validity begins and ends
-        earlier.
+        """Makes each certificate in the secrets older by `time`. Replaces the certificate by a copy whose validity
+        begins and ends earlier by `time`.
         """
         authority = self.read("authority")
         for name in ("client_ca", "next_client_ca"):
@@ -89,8 +90,8 @@ class Keys:
             self._manager.put_secret_value(SecretId=secret_id(STACK, name), SecretString=json.dumps(content))
 
     def moved(self, chain: str, time: timedelta) -> str:
-        """Returns copies of the certificates in a PEM text. The validity dates of each copy are earlier by `time`. The
-        key that signed the original also signs the copy.
+        """Returns copies of the certificates in a PEM text. The validity of each copy begins and ends earlier by
+        `time`. The copy is signed with the same key as the original.
         """
         return "".join(self._moved(each, time) for each in x509.load_pem_x509_certificates(chain.encode()))
 

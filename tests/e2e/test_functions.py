@@ -1,8 +1,8 @@
 """Tests the Lambda functions that bring tokens to the edge, on the emulated AWS. The functions read the stream of the
 metadata table. Some tests make the edge or a function fail for a while.
 
-The tests run without the Pulumi engine: the emulation's resource handlers make only the resources that these functions
-need.
+The tests do not run the Pulumi engine. They create only the resources that these functions need, directly with the
+handlers of the emulated Pulumi provider.
 """
 
 from __future__ import annotations

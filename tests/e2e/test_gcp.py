@@ -51,8 +51,8 @@ def get(sandbox: TemporarySandbox, path: str) -> Any:
 
 
 def changes(sandbox: TemporarySandbox, *options: str) -> dict[str, list[str]]:
-    """Runs `pulumi preview`. Maps each planned operation, such as `create`, to the URNs of the resources that it
-    concerns. Resources without changes are left out.
+    """Runs `pulumi preview`. Returns the URNs of the resources that change, grouped by the planned operation, such as
+    `create`.
     """
     preview = sandbox.pulumi("preview", "--json", *options)
     assert preview.returncode == 0, preview.stdout + preview.stderr

@@ -72,8 +72,10 @@ def read_everywhere(up: Up, key: str, body: bytes) -> None:
 def test_reads_continue_and_shields_restart_without_the_services_of_the_home_region(
     up: Up, request: pytest.FixtureRequest
 ) -> None:
-    """Restarts Traffic Server while AWS services fail in the home region, on a shield machine in this region and on one
-    elsewhere. Each machine must then renew its credentials, and get its secret and its certificate as a new machine
+    """Restarts Traffic Server on two shield machines while AWS services fail in the home region. One machine is in the
+    home region, and the other is in another region.
+
+    Each machine must renew its credentials. It must also get its secret and its certificate again, as a new machine
     does. After that, clients at all locations read a cached object, and an object that only the origin has.
     """
     warm, cold = (f"npm/@acme/greeting/-/greeting-7.7.{number}.tgz" for number in (1, 2))

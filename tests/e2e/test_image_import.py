@@ -59,8 +59,8 @@ def test_an_imported_image_is_pulled_through_the_edge_unchanged(up: Up, reader: 
 
 
 def test_an_image_is_imported_from_an_edge_with_its_tokens(up: Up, reader: Client, tmp_path: Path) -> None:
-    """The project's own edge is the source registry: an import with a token works, and an import without a token is
-    refused.
+    """Imports an image from the project's own edge, which acts as the source registry. An import with a token works. An
+    import without a token is refused.
     """
     host = httpx.URL(up.outputs()["url"]).netloc.decode()
     environment = {

@@ -43,8 +43,8 @@ def pulumi(up: Up, *arguments: str) -> str:
 
 @contextmanager
 def stopped_update(up: Up) -> Generator[subprocess.Popen[bytes]]:
-    """Starts `pulumi up`, and stops the engine with SIGSTOP as soon as it has locked the stack. After the `with` block,
-    the engine goes on until its end.
+    """Starts `pulumi up`, and pauses the engine with SIGSTOP as soon as it has locked the stack. After the `with`
+    block, the engine continues and completes the update.
     """
     locks = up.sandbox.path("pulumi", "state") / ".pulumi" / "locks"
     engine = subprocess.Popen(

@@ -1,5 +1,5 @@
-"""Tests a stack whose clients use two networks, Cloudflare and PoPs of our own. The real Pulumi engine deploys the
-stack. Route 53's emulated health checkers probe the PoPs of both networks, and clients on three continents resolve the
+"""Tests a stack whose clients use two networks: Cloudflare, and PoPs of our own. The real Pulumi engine deploys the
+stack. Route 53's emulated health checkers probe the PoPs of both networks. Clients on three continents resolve the
 hostname that both networks serve. Then the stack gets an accelerator, and the clients connect through it.
 
 No machine of our own PoPs boots here. At the address of each machine, a server of the test answers.
@@ -116,8 +116,8 @@ class Networks:
         return [{names[self.addresses(place)[0]] for _ in range(20)} for place in (US, EU, ASIA)]
 
     def lead_to(self, us: str, eu: str, asia: str) -> bool:
-        """Waits at most two minutes until DNS leads all clients in the US, in Europe and in Asia to the networks or
-        regions that `us`, `eu` and `asia` name. Returns False if DNS leads clients elsewhere after this time.
+        """Waits until DNS directs all clients in the US, in Europe and in Asia to the expected networks or regions,
+        which `us`, `eu` and `asia` name. Returns False if DNS still directs clients elsewhere after two minutes.
         """
         return eventually(lambda: self.networks() == [{us}, {eu}, {asia}])
 
@@ -151,7 +151,7 @@ class Networks:
     def addresses(self, place: ClientLocation, name: str = HOSTNAME) -> list[str]:
         query = client.question(name, "A", place)
         for _ in range(11):
-            # A resolver repeats a query without an answer, too.
+            # A query can remain unanswered. The loop then repeats the query, as a resolver does.
             with suppress(dns.exception.Timeout):
                 return addresses_in(client.send_query(self.sandbox.clouds, query).answer)
         return addresses_in(client.send_query(self.sandbox.clouds, query).answer)
@@ -164,9 +164,9 @@ class Networks:
         self.shell.run(drain)
 
     def connect(self, place: ClientLocation) -> tuple[str, str]:
-        """Sends a request to the hostname from the client location `place`. Returns two texts. The first one is
-        `accelerator` or `machine`, depending on what the client connects to. The second one is the region of the server
-        that answers, or empty if none answers.
+        """Sends a request to the hostname from the client location `place`. Returns two texts. The first text says what
+        the client connects to: `accelerator` or `machine`. The second text is the region of the server that answers, or
+        empty if no server answers.
 
         The server must see the client's own address.
         """
@@ -185,12 +185,12 @@ class Networks:
         return through, next(region for region, each in self.machines.items() if each == server)
 
     def reach(self, through: str, us: str, eu: str, asia: str, *, always: bool = False) -> bool:
-        """Waits at most two minutes until clients connect to the expected kind of address and reach the expected
-        region. The kind `through` is "accelerator" or "machine". `us`, `eu` and `asia` are the regions that clients in
-        the US, in Europe and in Asia must reach. Returns whether the clients do so.
+        """Waits until clients reach the expected regions in the expected way. Returns False if they do not after two
+        minutes.
 
-        With `always`, the result is False if a client connected to another kind of address while the method was
-        waiting.
+        `us`, `eu` and `asia` are the regions of the servers that must answer clients in the US, in Europe and in Asia.
+        `through` is the kind of address that the clients must connect to: "accelerator" or "machine". With `always`,
+        the result is also False if a client connected to the other kind of address while the method was waiting.
         """
         wanted = [(through, us), (through, eu), (through, asia)]
         seen: set[str] = set()
@@ -267,8 +267,8 @@ def test_a_lost_pop_machine_is_replaced_and_keeps_its_address(networks: Networks
 
 
 def test_clients_change_the_network_by_weight_and_by_health(networks: Networks) -> None:
-    # No machine of our own PoPs answers yet. DNS therefore leads all clients to Cloudflare, although Cloudflare's
-    # weight is 0.
+    # No machine of our own PoPs answers yet. DNS therefore directs all clients to Cloudflare, although Cloudflare has
+    # the weight 0.
     assert networks.lead_to("cloudflare", "cloudflare", "cloudflare"), networks.networks()
     networks.start("us-east-1")
     networks.start("eu-west-1")
@@ -283,8 +283,8 @@ def test_clients_change_the_network_by_weight_and_by_health(networks: Networks) 
 
 
 def test_clients_have_an_answer_while_the_routing_policy_changes(networks: Networks) -> None:
-    """Changes the routing policy of our own PoPs three times. Meanwhile clients resolve HOSTNAME and the common name of
-    our own PoPs. Resolvers can have both names in their caches.
+    """Changes the routing policy of our own PoPs three times. Meanwhile, clients resolve two names: HOSTNAME, and the
+    common name of our own PoPs. Both names must always have an answer, because resolvers can have them in their caches.
     """
     start_service(networks.sandbox, "cloudflare")  # an earlier test stops this service
     networks.start("us-east-1")
@@ -316,7 +316,8 @@ def test_an_accelerator_leads_clients_to_the_nearest_region_that_is_healthy_and_
     assert networks.reach("machine", "us-east-1", "eu-west-1", "eu-west-1")
     start_service(networks.sandbox, "accelerators")
     assert networks.reach("accelerator", "us-east-1", "eu-west-1", "eu-west-1")
-    # The loss of a region changes no DNS answer. The accelerator sends the region's clients to the other region.
+    # If a region is lost, the DNS answers stay the same. The accelerator sends the region's clients to the other
+    # region.
     networks.stop("us-east-1")
     assert networks.reach("accelerator", "eu-west-1", "eu-west-1", "eu-west-1", always=True)
     networks.start("us-east-1")

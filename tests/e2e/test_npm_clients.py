@@ -31,7 +31,7 @@ from tests.support.sandbox.up import Up
 # The last version of yarn that reads .npmrc, and a version of pnpm for Node.js 18 and later.
 PROGRAMS = {"pnpm": "pnpm@10.34.9", "yarn": "yarn@1.22.22"}
 # Set this environment variable on a machine that reaches no npm registry. Tests that need pnpm or yarn from the
-# registry are then skipped; without the variable, they fail.
+# registry are then skipped. Without the variable, these tests fail.
 OFFLINE = "ARTIFACT_EDGE_OFFLINE"
 
 

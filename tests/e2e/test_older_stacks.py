@@ -49,7 +49,7 @@ def make_stack(sandbox: TemporarySandbox, name: str, *settings: tuple[str, str])
 
 
 def deployed(sandbox: TemporarySandbox, command: str, status: int = 0) -> str:
-    """Deploys the stack with the Pulumi command `command` of a runbook. Returns the command's output. Fails if the exit
+    """Deploys the stack with a Pulumi command from a runbook. Returns the command's output. Fails if the command's exit
     status is not `status`.
     """
     _, *arguments = command.split()
@@ -92,8 +92,8 @@ def test_the_deploy_role_adds_the_boundary_to_the_roles_in_place(sandbox: Tempor
 
 
 def test_a_stack_whose_buckets_lack_the_name_of_the_stack_keeps_its_buckets(sandbox: TemporarySandbox) -> None:
-    """The stack is called `dev-old` and not `dev`. In the emulated S3, another account owns the buckets
-    `artifact-edge-dev-<region>`.
+    """The test's stack is called `dev-old`. It is not called `dev`, because another account owns the buckets
+    `artifact-edge-dev-<region>` in the emulated S3.
     """
     without_name = runbook(PAGE, "Stacks without a name")
     make_stack(sandbox, "dev-old", ("artifact-edge:name_in_buckets", "false"), ("artifact-edge:protect", "true"))

@@ -63,8 +63,9 @@ def shell(up: Up, tmp_path_factory: pytest.TempPathFactory) -> OperatorShell:
 
 @pytest.fixture
 def rare_schedule(up: Up) -> Iterator[None]:
-    """Makes a minute of the emulated AWS last 60 real seconds, so that AWS rarely starts the outbox relay during the
-    test. A test may shorten the minute, so the fixture restores the 60 seconds after the test.
+    """Makes a minute of the emulated AWS last 60 real seconds. AWS then rarely starts the outbox relay (the function
+    that delivers changes) during the test. A test may shorten the minute, so the fixture sets it to 60 seconds again
+    after the test.
     """
     set_minute(up, MINUTE_SECONDS)
     yield
@@ -220,8 +221,8 @@ def test_a_lost_shield_machine_is_replaced_and_gets_its_address(up: Up, shell: O
 
 @pytest.fixture
 def no_certificates(up: Up) -> Iterator[Callable[[], object]]:
-    """Makes the emulated AWS Certificate Manager unavailable. Without it, no new machine can serve clients. Yields a
-    function that makes it available again.
+    """Makes the emulated AWS Certificate Manager unavailable, so no new machine can serve clients. Yields a function
+    that makes AWS Certificate Manager available again.
     """
     control(up, "outages", {"acm": {"us-east-1": "503"}})
     yield lambda: control(up, "outages", {})

@@ -85,7 +85,7 @@ def wheel(directory: Path, name: str, version: str) -> Path:
 
 
 class PackageClient:
-    """A package client at one client location. It makes each installation in a new directory."""
+    """A package client at one client location. Each installation goes into a new directory."""
 
     def __init__(self, up: Up, client_location: ClientLocation, directory: Path) -> None:
         self._client = Client(up.sandbox, "reader", up.outputs()["url"], client_location)
@@ -122,7 +122,7 @@ def package_clients(up: Up, tmp_path: Path) -> list[PackageClient]:
 def test_a_new_version_is_installed_everywhere_before_it_is_copied(
     up: Up, package_clients: list[PackageClient], tmp_path: Path
 ) -> None:
-    """The test publishes version 2.0.0 while the replication of the buckets is paused. Clients at all locations then
+    """Publishes version 2.0.0 while the replication of the buckets is paused. Clients at all locations must still
     install this version.
     """
     publish(up, npm_package(tmp_path, "lagging", "1.0.0"), wheel(tmp_path, "lagging", "1.0.0"))

@@ -45,8 +45,8 @@ def intruder(up: Up, region: str) -> Any:
 
 
 def read(up: Up, region: str, key: str) -> httpx.Response:
-    """Requests an object at a client location whose nearest shields are those of `region`. If no cache of the edge has
-    the object, the edge requests it from these shields first.
+    """Requests an object at a client location whose nearest shields are in `region`. If no cache of the edge has the
+    object, the edge asks these shields first.
     """
     with httpx.Client(**access(up, CLIENT_LOCATION[region])) as client:
         return client.get(f"/{key}")
@@ -138,8 +138,8 @@ def test_a_shield_whose_address_the_policy_lacks_is_refused_and_another_serves(u
     body = store(up, key, 1_000)
     with changed_access_policy(up, without_address):
         assert read(up, EU, key).content == body
-    # The buckets in both regions refuse a request of the European shield. The edge then requests the object from the
-    # American shield, which reads it from the bucket in its own region.
+    # The buckets in both regions refuse the European shield's requests for the object. The edge then asks the American
+    # shield, which reads the object from the bucket in its own region.
     requests = requests_by_bucket(up, key)
     assert requests.keys() == {bucket(up, EU), bucket(up, US)}
     assert 2 <= requests[bucket(up, US)] <= 1 + MOST_REQUESTS_FOR_A_MISS

@@ -144,8 +144,8 @@ def test_two_seconds_after_an_answer_nginx_uses_neither_its_decision_nor_its_obj
         _, line = logged(pop, path, "reader-of-bounded")
         return (line["decision"], line["upstream"]) == ("HIT", "")
 
-    # NGINX stores the worker's decision to permit a request, and counts its age in whole seconds. A decision from the
-    # start of a second therefore stays valid longest. The test checks this case.
+    # NGINX stores the worker's decision to permit a request. It counts the age of a decision in whole seconds. A
+    # decision from the start of a second therefore stays valid longest, and the test uses such a decision.
     for _ in range(3):
         time.sleep(1 - time.time() % 1)
         assert eventually(is_remembered)
@@ -173,8 +173,9 @@ def test_the_worker_is_asked_once_for_requests_that_only_it_answers(pop: OwnPop)
 
 
 def test_a_request_body_that_the_worker_does_not_read_fails_no_request(pop: OwnPop) -> None:
-    """workerd closes a connection after a request whose body the worker did not read. NGINX must neither answer 502 to
-    the client that sent the body, nor stop using the worker's processes for other clients.
+    """If the worker does not read the body of a request, workerd closes the connection after the request. NGINX must
+    not answer 502 to the client that sent the body. NGINX must also continue to use the worker's processes for other
+    clients.
     """
     path, body = publish(pop, "read-beside-bodies")
     pop.entitlements.grant("reader-beside-bodies", "pypi:read-beside-bodies:pull")
@@ -189,9 +190,9 @@ def test_a_request_body_that_the_worker_does_not_read_fails_no_request(pop: OwnP
 
     with ThreadPoolExecutor(4) as clients:
         assert set(clients.map(post, range(1, 101))) == {404}
-        # NGINX passes the body of a form on to the worker at every path, because the worker's token endpoint reads
-        # forms. At another path, the worker does not read the form, and the client that sent the form can get 502. This
-        # must not cause a 502 for any other client.
+        # The worker's token endpoint reads forms. NGINX therefore passes the body of a form on to the worker at every
+        # path. At other paths, the worker does not read the form. The client that sent the form can then get 502, but
+        # no other client may get 502.
         assert set(clients.map(post_form, range(1, 21))) <= {404, 502}
     assert {pop.request("/healthz").status for _ in range(10)} == {200}
     assert pop.request(path, "reader-beside-bodies", body=b"a body").body == body
@@ -203,8 +204,9 @@ def test_l1_answers_ranges_and_head_and_validators(pop: OwnPop) -> None:
     head = pop.request(path, "reader-of-ranges", "HEAD")
     assert (head.status, head.headers["content-length"], head.body) == (200, str(MEGABYTE), b"")
 
-    # While L1 is still receiving the object, L1 can answer a range request with the whole object, or request the object
-    # from the shield again. The test waits until L1 answers with only the part, and without a request to the shield.
+    # While L1 (the PoP's cache) is still receiving the object, it can answer a range request with the whole object. It
+    # can also request the object from the shield again. The test waits until L1 answers with only the range, and
+    # without a request to the shield.
     def is_stored() -> bool:
         before = fetches(pop, path)
         answer = pop.request(path, "reader-of-ranges", range="bytes=-100")
@@ -250,7 +252,7 @@ def test_withdrawn_object_is_refused_although_l1_has_it(pop: OwnPop) -> None:
     assert pop.request(path, "reader-of-withdrawn").body == body
     pop.entitlements.withdraw(path[1:])
 
-    # Each of the worker's two processes reads the list of withdrawals at another time.
+    # The worker has two processes, which read the list of withdrawals at different times.
     def is_refused() -> bool:
         answer = pop.request(path, "reader-of-withdrawn")
         return answer.status == 410 and b"this was withdrawn" in answer.body

@@ -21,8 +21,8 @@ from tests.support.sandbox.serving_reports import machines_report
 pytestmark = pytest.mark.plans
 
 TODAY = datetime.date(2026, 11, 25)
-# These limits of the plan gate permit plans that move half of the clients (one of two regions), or replace the only
-# machine in Europe.
+# With these limits, the plan gate permits plans that move half of the clients (one of two regions). It also permits
+# plans that replace the only machine in Europe.
 LIMITS = Limits(sole_nodes=True, traffic=0.5)
 
 

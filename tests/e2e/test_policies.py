@@ -31,8 +31,9 @@ def buckets() -> Iterator[TemporarySandbox]:
         shutil.copytree(Path(__file__).parent / "buckets", project)
         (project / ".venv").symlink_to(CHECKOUT / ".venv")
         shutil.copytree(CHECKOUT / "policies", project / "policies")
-        # Modules of the policy pack import each other as `policies.…`. The Pulumi engine puts the pack's folder first
-        # on Python's path. Python then finds `policies` in this folder: a symbolic link to the folder itself.
+        # Modules of the policy pack import each other as `policies.…`. The Pulumi engine puts the pack's own folder
+        # first on Python's path, so Python searches for `policies` in that folder. The link makes Python find the pack
+        # there, because it points to the folder itself.
         (project / "policies" / "policies").symlink_to(".")
         (project / "settings.json").write_text(json.dumps(SINGLE_REGION))
         stack = dataclasses.replace(sandbox, project=project)

@@ -55,11 +55,12 @@ pytestmark = pytest.mark.skipif(
     reason="needs workerd (npm ci in workers/edge) and Traffic Server (apt-get install trafficserver)",
 )
 
-# A worker script. Its entrypoint `Objects` fetches objects from a shield, and the PoP's cache (L1) stores the responses
-# of the entrypoint. For paths below `/uncached/`, the script fetches objects without the entrypoint. The path `/seen`
-# returns the request that the script received. Parameters of the client's query set headers of the response. The
-# parameter `host` is the host name with which the script calls the entrypoint. Tests vary `host` to show that the cache
-# key contains no host.
+# A worker script. Its entrypoint `Objects` fetches objects from a shield, and L1 (the PoP's cache) stores the
+# entrypoint's responses. For paths below `/uncached/`, the script fetches objects without the entrypoint. The path
+# `/seen` returns the request that the script received.
+#
+# Parameters in the query of a request set headers of the response. The parameter `host` sets the host name with which
+# the script calls the entrypoint. Tests use several host names to show that the cache key contains no host.
 SCRIPT = """
 import { WorkerEntrypoint } from "cloudflare:workers";
 
@@ -234,8 +235,8 @@ class Network:
 
 
 class _ToPop(httpx.BaseTransport):
-    """An HTTP transport that sends all requests to the first PoP, whatever their host. The test has no public DNS that
-    could resolve the hosts.
+    """An HTTP transport that sends requests to the first PoP, whatever host their URL names. The test needs this
+    transport because no public DNS resolves these hosts.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -388,8 +389,8 @@ def test_a_document_with_a_short_lifetime_is_fetched_once_in_each_lifetime(netwo
             answers += clients.map(network.get, [path] * 20)
             assert time.monotonic() < started + 120
     assert {answer.status_code for answer in answers} == {200}
-    # The document's lifetime is two seconds. L1 therefore fetches the document once at the start, and then at most once
-    # in two seconds.
+    # L1, the PoP's cache, keeps the document for two seconds. L1 therefore fetches the document once at the start, and
+    # then at most once in two seconds.
     assert network.shield.request_count("/feeds/document") <= 1 + (time.monotonic() - started) / 2
 
 
@@ -717,7 +718,7 @@ def _emulator(sandbox: Sandbox) -> Generator[None]:
             emulator.terminate()
             assert emulator.wait(120) == 0
             running = [name for name in processes.names(sandbox) if processes.pid_of(sandbox, name)]
-            assert running == []  # when the emulator ends, it ends the PoP's processes
+            assert running == []  # the emulator has ended the PoP's processes
         finally:
             emulator.kill()
 
@@ -801,7 +802,7 @@ def _answering(shield: Shield) -> type[http.server.BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if "/slow/" in self.path:
-                time.sleep(1)  # meanwhile, the test sends all its simultaneous requests
+                time.sleep(1)  # during this second, the test sends all its simultaneous requests
             current = "/brief/" in self.path and self.headers.get("If-None-Match") == '"1"'
             status = 503 if shield.failing else 404 if "/missing/" in self.path else 304 if current else 200
             content = BODY if status == 200 else b""
@@ -895,8 +896,8 @@ def test_the_probe_of_the_limits_of_workers_cache_passes(network: Network) -> No
 
 @contextmanager
 def _only_route(network: Network) -> Generator[None]:
-    """Deletes the zone's only route during the `with` block, so that a probe can deploy a script with its own client
-    certificate. The emulated edge supports only one client certificate for all scripts with routes.
+    """Deletes the zone's only route during the `with` block. The emulated edge supports only one client certificate for
+    all scripts with routes. Without the route, a probe can deploy a script with its own client certificate.
     """
     (route,) = network.api.workers.routes.list(zone_id=network.zone)
     network.api.workers.routes.delete(route.id, zone_id=network.zone)

@@ -98,9 +98,9 @@ def python_tree(directory: Path, prefix: str) -> list[Path]:
 
 
 def compare(up: OwnStack, ecosystem: str, program: Callable[[str], Finished]) -> None:
-    """Runs a client program once for each variant of the experiment: with prediction on, and with prediction off.
-    Checks that prediction reduces the misses of L1. `program` takes the name of a variant, and runs the client with a
-    token whose requests belong to this variant.
+    """Runs a client program once with prediction and once without. Each time is a variant of the experiment. Checks
+    that prediction reduces the misses of L1, the cache at the edge. The function `program` takes the name of a variant,
+    and runs the client with a token whose requests belong to this variant.
     """
     on, off = (install(up, variant, ecosystem, lambda variant=variant: program(variant)) for variant in PRINCIPALS)
     for variant, each in (("on", on), ("off", off)):

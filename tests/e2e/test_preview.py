@@ -25,8 +25,8 @@ LOOPBACK = "127.87"
 
 
 def test_the_command_that_shows_what_a_release_changes_starts_the_preview() -> None:
-    """Only checks which program `make preview` would start. A real run would use the same addresses as a preview in
-    another checkout. The next test runs the preview at other addresses.
+    """Checks only which program `make preview` would start. The test does not run this program, because it would use
+    the same addresses as a preview in another checkout. The next test runs a preview at other addresses.
     """
     printed = runbook("docs/deploying.md", "Upgrade a stack").command("make preview")
     shown = subprocess.run(

@@ -35,8 +35,8 @@ class Case:
     """A test case with two releases of one package. `old` is published first. The publisher is killed while it
     publishes `new`.
 
-    `shown` reads the documents from the emulated clouds. It returns the releases that readers of each document see, by
-    the document's key.
+    `shown` reads the documents from the emulated clouds. It maps the key of each document to the releases that readers
+    of this document see.
     """
 
     old: list[str]
@@ -150,8 +150,8 @@ def assert_new(clouds: ServedClouds, case: Case) -> None:
 
 
 def assert_purged_after_each_change(writes: list[str]) -> None:
-    """Asserts that the last cache purge comes after the last change of a document. The test cannot check each document
-    separately, because recorded purges do not name documents.
+    """Asserts that the last cache purge comes after the last change of a document. The test records no document names
+    for purges, so it cannot check each document separately.
     """
     changes = [n for n, write in enumerate(writes) if write.startswith(("PUT ", "DELETE ")) and is_document(write)]
     purges = [n for n, write in enumerate(writes) if write == "purge"]

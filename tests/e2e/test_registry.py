@@ -62,7 +62,8 @@ def test_an_imported_tree_installs_with_its_dependencies(up: Up, reader: Client,
 def test_real_packages_are_imported_by_the_clients_and_install_through_the_edge(
     up: Up, reader: Client, tmp_path: Path
 ) -> None:
-    # The clients choose versions that existed on this day, and those of the lock. A release of today changes no test.
+    # npm chooses versions that existed on this day, and pip chooses the versions in the lock file. A new release of a
+    # package therefore does not change this test.
     lock = (CHECKOUT / "requirements.lock").read_text().splitlines()
     (tmp_path / "pins").write_text("\n".join(line.split()[0] for line in lock if line.startswith(PINNED)))
     chosen = {"NPM_CONFIG_BEFORE": "2026-11-01", "PIP_CONSTRAINT": str(tmp_path / "pins")}

@@ -35,8 +35,11 @@ def shield() -> Iterator[Shield]:
 
 @pytest.fixture(scope="module", autouse=True)
 def stored_early(shield: Shield) -> int:
-    """Stores objects in the shield's cache. A later test crashes the shield, and expects these objects in the cache.
-    Returns how often Traffic Server had saved its directory, the index of its cache, when the objects were stored.
+    """Stores objects in the shield's cache. A later test crashes the shield, and expects that the objects are still in
+    the cache.
+
+    Traffic Server saves its directory, the index of its cache, from time to time. Returns how often it had saved the
+    directory when the objects were stored.
     """
     shield.cloud.put(NEAR, "durable", body(200_000))
     shield.edge.get("durable")
@@ -77,8 +80,8 @@ def test_the_origin_receives_no_client_headers(shield: Shield) -> None:
     assert not {"x-artifact-edge-key", "cookie", "x-forwarded-for", "accept", "via"} & headers.keys()
 
 
-# S3 could answer 400 to a malformed validator. The shield would treat this 400 as a failure of the origin, so it must
-# not pass on clients' validators.
+# S3 can answer 400 to a malformed validator, and the shield would treat this answer as a failure of the origin. The
+# shield must therefore not pass on the validators of clients.
 @pytest.mark.parametrize("validator", [{"If-None-Match": '"' + "x" * 9_000}, {"If-Modified-Since": "yesterday"}])
 def test_validators_of_a_client_do_not_reach_the_origin(shield: Shield, validator: dict[str, str]) -> None:
     key = f"npm/{next(iter(validator)).lower()}/packument.json"
@@ -298,12 +301,12 @@ def test_cache_survives_a_crash(shield: Shield, stored_early: int) -> None:
 
 
 def _wait_until_origins_are_tried_again(shield: Shield) -> None:
-    """Waits until the shield sends requests to all origins again. After an origin has failed, the shield skips it for a
-    time (Traffic Server's setting proxy.config.http.parent_proxy.retry_time). The shield counts failures separately for
-    immutable objects and for mutable documents.
+    """Waits until the shield sends requests to all origins again. After a failure of an origin, the shield skips this
+    origin for a time (Traffic Server's setting proxy.config.http.parent_proxy.retry_time). The shield counts failures
+    for immutable objects and failures for mutable documents separately.
     """
-    # For immutable objects and for documents, the shield requests the object from the next origin after a 403. It does
-    # not count the 403 as a failure of the origin.
+    # If an origin answers 403, the shield requests the object or document from the next origin. It does not count the
+    # 403 as a failure of the origin.
     shield.cloud.failing = {NEAR: 403, FAR: 403}
     deadline = time.monotonic() + 120
     for prefix in ("npm/probe/-/", "npm/probe/"):
@@ -318,8 +321,8 @@ def _wait_until_origins_are_tried_again(shield: Shield) -> None:
 
 
 def _wait_until_directory_is_saved_again(shield: Shield, saves: int) -> None:
-    """Waits until Traffic Server has saved its cache directory more than `saves` times, which it does at intervals
-    (proxy.config.cache.dir.sync_frequency).
+    """Waits until Traffic Server has saved its directory, the index of its cache, more than `saves` times. Traffic
+    Server saves the directory at intervals (proxy.config.cache.dir.sync_frequency).
 
     A crash loses objects that were stored after the last save.
     """

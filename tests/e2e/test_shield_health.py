@@ -72,7 +72,8 @@ def test_an_expired_certificate_is_unhealthy_until_the_machine_has_a_new_one(shi
     run_file(shield, "server_certificate.pem").write_text(certificate)
     run_file(shield, "server_key.pem").write_text(key)
     shield.tend_until(healthy=False)
-    # because the file of the private key is missing, the machine exports the certificate and the key from ACM again
+    # The machine now lacks the file of the private key. It therefore exports the certificate and the key from ACM
+    # again.
     run_file(shield, "server_key.pem").unlink()
     shield.tend_until(healthy=True)
 

@@ -40,7 +40,7 @@ def machine(up: Up) -> dict[str, Any]:
 
 def edge_requests(up: Up, path: str) -> int:
     """Returns how often the edge requested `path` from the shield, according to the shield's access log. Traffic Server
-    writes the log with a delay of some seconds.
+    writes a request to the log some seconds later.
     """
     log = up.sandbox.directory / "machines" / machine(up)["id"] / "root/var/log/artifact-edge/access.log"
     return sum(each["port"] == EDGE_PORT and each["path"] == path for each in records_in(log))

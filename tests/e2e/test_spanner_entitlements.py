@@ -174,7 +174,8 @@ def test_grants_and_revocations_take_effect_in_time_through_the_follower_alone(n
 def test_a_revocation_takes_effect_although_workers_kv_shows_no_change(network: Network) -> None:
     text, digest = create(network, "npm:@acme/*:pull")
     with stale_kv(network.scratch.clouds):
-        # The edge asks the metadata API. It answers 503 while a busy API misses the time limit.
+        # The edge asks the metadata API. While a busy API misses the edge's time limit, the edge answers 503, and the
+        # test asks again.
         seconds_until(network, text, 200)
         tokens.revoke(network.target, BY, digest)
         print_time("a revocation, by the feed", seconds_until(network, text, 401))
@@ -223,8 +224,8 @@ def test_a_token_without_an_entry_is_looked_up(network: Network) -> None:
     for digest in (kept, revoked):
         until_entry(network, digest)
     # The follower of the change stream delivers the last change twice. The second delivery would restore an entry that
-    # the test deletes. The test therefore waits until this delivery is over, and stops the follower before it deletes
-    # the entries.
+    # the test has deleted. The test therefore first waits for the second delivery, then stops the follower, and then
+    # deletes the entries.
     time.sleep(1)
     os.kill(follower, signal.SIGSTOP)
     try:

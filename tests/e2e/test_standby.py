@@ -67,8 +67,8 @@ def standby_requests(up: OnCloudStorage, key: str) -> int:
 
 @pytest.mark.parametrize("how", ["503", "reset"])
 def test_reads_succeed_while_all_of_s3_is_down(up: OnCloudStorage, how: str) -> None:
-    """While S3 is down, clients can read objects that no cache has. One is a mutable document, and one is an immutable
-    file. The shield reads both from the standby bucket.
+    """While S3 is down, clients read a mutable document and an immutable file that no cache has. The shield reads both
+    from the standby bucket.
     """
     file, page = (key.replace("web", f"web-{how}") for key in (FILE, PAGE))
     for key, source in ((file, FILE), (page, PAGE)):
@@ -89,7 +89,7 @@ def test_reads_succeed_while_all_of_s3_is_down(up: OnCloudStorage, how: str) -> 
 
 def test_an_object_that_s3_lacks_is_not_requested_from_the_standby(up: OnCloudStorage) -> None:
     """Removes an object from S3 after it was copied to the standby bucket. S3 then answers that the object does not
-    exist. After this answer, the shield must not read the copy in the standby bucket.
+    exist. The shield must accept this answer, and must not read the copy in the standby bucket.
     """
     s3, withdrawn = up.aws("s3"), FILE.replace("1.0.0", "1.0.1")
     s3.put_object(Bucket=up.bucket, Key=withdrawn, Body=b"bad", CacheControl="public, max-age=31536000, immutable")

@@ -59,9 +59,10 @@ def blocks_of(cut_off: Runbook) -> list[str]:
 
 def started(shell: OperatorShell, command: str, created: str) -> tuple[subprocess.Popen[str], str]:
     """Starts a Pulumi command. Returns as soon as the engine reports that it has created the resource `created`, such
-    as `Policy prod-boundary`. The second value is what the command has written until then.
+    as `Policy prod-boundary`. Returns the process, and what the command has written so far.
 
-    The test reads the engine's report and does not ask the emulated AWS: the command may end while a request waits.
+    The function reads the engine's report. It does not ask the emulated AWS, because the command could end before AWS
+    answers.
     """
     process = subprocess.Popen(
         ["bash", "-c", f"exec {command}"],
@@ -99,8 +100,8 @@ def interrupted_when(shell: OperatorShell, command: str, created: str, *, times:
     """Starts a Pulumi command, and interrupts it `times` times as soon as it has created the resource `created`.
     Returns the output of the command.
 
-    As a terminal does on Ctrl-C, the function sends each interrupt to all processes of the command. Before the next
-    interrupt, it waits until the engine has reported the last one.
+    The function sends each interrupt to all processes of the command, as a terminal does on Ctrl-C. After each
+    interrupt, the function waits until the engine has reported it.
     """
     process, output = started(shell, command, created)
     for _ in range(times):
@@ -230,7 +231,7 @@ def google_shell(shell: OperatorShell, probe: Path) -> OperatorShell:
     """Provides the shell of an operator whose `gcloud` and Pulumi engine reach the emulated Cloud Storage."""
     google = {
         **gcloud_environment(f"http://{LOOPBACK}.0.3:5002", probe),
-        # In this variable, the Cloud Storage library of the Pulumi engine expects an address without a scheme.
+        # The Cloud Storage library of the Pulumi engine expects an address without a scheme in this variable.
         "STORAGE_EMULATOR_HOST": f"{LOOPBACK}.0.3:5002",
     }
     return OperatorShell(probe, {**shell.environment, **google}, probe / "commands")

@@ -26,10 +26,12 @@ from tests.support.sandbox.stale_kv import stale_kv
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
-# The longest time in seconds that a test waits until PoPs refuse a withdrawn package. The project promises 5 s, which a
-# busy machine can exceed. PoPs learn of withdrawals from a feed document. The tests therefore check that no PoP with a
-# feed document newer than the withdrawal serves the package. workers/edge/test/feed.test.ts tests the maximum age of a
-# feed document, 4 s.
+# The maximum time in seconds that a test waits until PoPs refuse a withdrawn package. The project promises 5 s, but a
+# busy machine can take longer.
+#
+# PoPs learn of withdrawals from a feed document. A PoP may have a feed document that is newer than the withdrawal. The
+# tests check that such a PoP does not serve the package. workers/edge/test/feed.test.ts tests that a feed document is
+# at most 4 s old.
 WITHIN = 120.0
 BY = By("sandbox test", "", "tokens")
 
@@ -75,8 +77,9 @@ def failing_api(up: Up) -> Generator[None]:
 def assert_refused(pops: Sequence[httpx.Client], path: str, token: str, status: int) -> None:
     """Requests the path at each PoP until the PoP answers with `status`.
 
-    A PoP may answer 200 as long as its feed document is older than this call. The function fails if a PoP with a newer
-    feed document answers 200. `feed_age` defines the age of a document.
+    Each PoP has a feed document with recent withdrawals and revocations. A PoP may answer 200 as long as its document
+    is older than this call. The function fails if a PoP with a newer document answers 200. The function `feed_age`
+    returns the age of a document.
 
     The caller must have committed the change that makes the PoPs refuse the request.
     """
@@ -95,8 +98,8 @@ def assert_refused(pops: Sequence[httpx.Client], path: str, token: str, status: 
 
 
 def feed_age(pop: httpx.Client) -> float:
-    """Returns the age in seconds of the PoP's feed document. The age counts from the moment at which the metadata API
-    read the database for this document. The age is infinite when the PoP has no document.
+    """Returns the age in seconds of the PoP's feed document. The age begins when the metadata API reads the database
+    for this document. The age is infinite if the PoP has no document.
     """
     timing = re.fullmatch(r"feed;dur=([\d.]+)", pop.get("/healthz/feed").headers.get("server-timing", ""))
     return float(timing[1]) / 1000 if timing else math.inf

@@ -1,6 +1,6 @@
-"""Passes random edge policies, token entries and grants to the registry's parsers. A parser must accept each text or
-refuse it with the error for invalid input, and may raise no other error. The edge worker must accept the same edge
-policies as the registry.
+"""Passes random edge policies, token entries and grants to the registry's parsers. A parser must accept each text, or
+refuse it with the error for invalid input. Any other error fails the test. The edge worker and the registry must accept
+the same edge policies.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ POLICIES: st.SearchStrategy[str] = st.builds(
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Bundles the program verdicts.ts, which reads texts and prints for each whether the edge worker's code accepts it
-    as an edge policy. Returns the path of the bundle.
+    """Bundles the program verdicts.ts, and returns the path of the bundle. The program reads texts. For each text, it
+    prints whether the edge worker's code accepts the text as an edge policy.
     """
     bundle = tmp_path_factory.mktemp("worker") / "verdicts.mjs"
     options = ["--bundle", "--platform=node", "--format=esm", f"--outfile={bundle}", "--log-level=warning"]

@@ -1,4 +1,6 @@
-"""Provides a fixture that writes a file of policy exemptions and sets the date that policies take as today."""
+"""Provides a fixture for tests of policy exemptions. The fixture writes a file of exemptions, and sets the date that
+the policies use as the current date.
+"""
 
 from __future__ import annotations
 

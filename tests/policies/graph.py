@@ -1,5 +1,5 @@
-"""Turns a Pulumi program's resources into the form in which the engine passes them to the policies that check all
-resources of a stack together (Pulumi's stack policies).
+"""Converts the resources of a Pulumi program to the form in which the Pulumi engine passes them to stack policies. A
+stack policy checks all resources of a stack together.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from tests.support.harness import Deployment, Registered
 
 
 def as_policies_see_it(deployment: Deployment) -> list[PolicyResource]:
-    """Returns a stack's resources and components as policies receive them, with parents and the dependencies of each
-    property.
+    """Returns a stack's resources and components in the form in which policies receive them. Each resource has its
+    parent, and the dependencies of each property.
     """
     return graph(deployment.resources)
 
 
 def graph(registered: Iterable[Registered], around: Mapping[str, PolicyResource] | None = None) -> list[PolicyResource]:
-    """Returns the Pulumi resources `registered` in the form in which policies receive them. Parents and dependencies
-    become resources instead of URNs. `around` maps URNs to resources outside `registered`. Dependencies on unknown URNs
-    are left out.
+    """Converts the Pulumi resources `registered` to the form in which policies receive them. The result refers to
+    parents and dependencies as resources, not as URNs.
+
+    `around` maps URNs to further resources that parents and dependencies may refer to. Dependencies on unknown URNs are
+    left out.
     """
     listed = list(registered)
     made = {each.urn: _seen(each) for each in listed}

@@ -1,4 +1,6 @@
-"""Makes resources in the form in which the Pulumi engine passes them to a policy, and returns the policy's findings."""
+"""Creates resources in the form in which the Pulumi engine passes them to a policy. Also runs a policy on such
+resources, and returns the policy's findings.
+"""
 
 from __future__ import annotations
 
@@ -55,10 +57,10 @@ def resource(
     within: str = "",
     on: Mapping[str, Sequence[PolicyResource]] | None = None,
 ) -> PolicyResource:
-    """Returns a Pulumi resource. `within` is the type of its parent component. Without `within`, a machine instance has
-    a shield component as its parent, and any other resource has no parent.
+    """Returns a Pulumi resource. `within` is the type of its parent component. Without `within`, the parent of a
+    machine instance is a shield component, and any other resource has no parent.
 
-    `on` maps each property to the resources that the property's value depends on.
+    `on` maps a property to the resources on which the property's value depends.
     """
     component = within or ("artifact-edge:shield:Ec2Shield" if "instance" in kind.lower() else "")
     return PolicyResource(
@@ -81,13 +83,13 @@ def findings(
     *,
     found: list[str] | None = None,
 ) -> list[str]:
-    """Returns the findings of the policy `name`. Also appends them to the list `found`, so that the caller still has
-    them if the policy raises an error.
+    """Returns the findings of the policy `name`. Also appends the findings to the list `found`. If the policy raises an
+    error, the caller can still read them there.
     """
     policy = next(policy for policy in POLICIES if policy.name == name)
     found = [] if found is None else found
     schema = policy.config_schema.properties if policy.config_schema else {}
-    # The Pulumi engine fills in the defaults of policy settings, so the tests do this, too.
+    # The Pulumi engine fills in the default values of policy settings. The tests do the same.
     defaults = {setting: about["default"] for setting, about in schema.items()}
     config = as_sent({**defaults, **(config or {})})
 

@@ -60,8 +60,8 @@ def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
     with pytest.raises(UnknownValueError):
         findings("multi-bucket-versioned", [PRIMARY, waiting])
     assert reported(PRIMARY) == []
-    # The first report is empty, because the policy met an unknown value, so the exemption may still be necessary. The
-    # policy has not run since then, so the second report calls the exemption unused.
+    # The first report is empty. The policy met an unknown value, so the exemption could still be necessary. The second
+    # report calls the exemption unused, because the policy has not run since the first report.
     assert "covers nothing" in reported(PRIMARY)[0]
 
 
@@ -72,8 +72,8 @@ def test_only_the_report_of_exemptions_is_advisory() -> None:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_exemptions_of_our_own_environments_are_valid_today(environment: str) -> None:
-    """This test fails from the day on which an exemption from a policy expires. Whoever sees it fail makes the stack
-    comply with the policy, or asks the exemption's owner to extend it.
+    """This test fails from the day on which an exemption from a policy expires. To repair it, make the stack comply
+    with the policy, or ask the exemption's owner to extend the exemption.
     """
     found = exemptions.exemptions(environment)
     root = f"urn:pulumi:{environment}::artifact-edge::"

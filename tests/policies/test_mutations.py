@@ -17,7 +17,7 @@ from tests.policies.mutations.changes import put
 from tests.policies.mutations.stacks import PolicyStack, policy_stacks
 from tests.policies.resources import NAMES, findings
 
-# The policies about the files that list exemptions. Changes to resources cannot violate these two policies, so
+# Two policies that check the files with exemptions. Changes to resources cannot violate them.
 # tests/policies/test_exemptions.py tests them.
 ABOUT_EXEMPTIONS = ("stack-exemptions-valid", "stack-exemptions-reported")
 

@@ -1,5 +1,5 @@
-"""Tests the names of policies: which names the policy pack accepts for a policy, and how it handles the former name of
-a renamed policy.
+"""Tests the names of policies. The tests check which names the policy pack accepts, and what it does with the former
+name of a renamed policy.
 """
 
 from __future__ import annotations

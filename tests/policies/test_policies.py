@@ -18,8 +18,8 @@ from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
 
-# These policies read only exemptions, or a resource's type and options. Every preview knows those values, so
-# test_an_unknown_value_is_not_accepted leaves out these policies.
+# These policies read only exemptions, or a resource's type and options. A preview always knows these values. The test
+# test_an_unknown_value_is_not_accepted therefore skips these policies.
 ALWAYS_DECIDED = (
     "multi-iam-no-long-lived-keys",
     "multi-data-protected-from-replacement",
@@ -56,10 +56,10 @@ def test_every_finding_says_how_to_fix_it(name: str, write_exemptions: WriteExem
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ALWAYS_DECIDED])
 def test_an_unknown_value_is_not_accepted(name: str) -> None:
-    """Checks what a policy does with a resource whose property values are unknown in a preview. The policy must not
-    accept the resource: it must report a finding or raise an error.
+    """Checks what a policy does in a preview if the values of a resource's properties are unknown. The policy must not
+    accept the resource. It must report a finding or raise an error.
 
-    The Pulumi engine reports the error as an advisory, and runs the policy again in `pulumi up`.
+    The Pulumi engine shows the error as advice, and runs the policy again in `pulumi up`.
     """
     for case in (case for case in CASES if case.policy == name and case.says):
         hidden = [unknown(each) for each in case.resources]
@@ -99,8 +99,8 @@ def findings_or_unknown(case: Case, resources: Sequence[PolicyResource]) -> list
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environments_settings_name_existing_policies_and_settings(environment: str) -> None:
-    """The Pulumi engine ignores names in the policy settings that it does not know, so a misspelt name would have no
-    effect. This test finds misspelt names. It also finds a setting that makes a mandatory policy advisory.
+    """The Pulumi engine ignores unknown names in the policy settings. A misspelt name would therefore have no effect.
+    This test finds misspelt names. It also finds a setting that makes a mandatory policy advisory.
     """
     for name, given in settings(environment).items():
         (policy,) = [policy for policy in POLICIES if policy.name == name]
@@ -125,8 +125,8 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
         ("cloudflare-workers-secrets-bound-as-secret-text", {"bindings": [unknown, secret]}),
         ("multi-function-environment-without-secrets", {"environment": {"variables": variables}}),
     ):
-        # The policy for functions checks Lambda functions and Cloud Run services. The `props` of this policy describe a
-        # Lambda function, whose type is the first in alphabetical order.
+        # `governs` names both types that the policy for functions checks: Lambda functions and Cloud Run services. The
+        # properties in this test describe a Lambda function, whose type comes first alphabetically.
         token = min(governs(name))
         found: list[str] = []
         with pytest.raises(UnknownValueError):

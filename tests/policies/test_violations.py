@@ -1,5 +1,5 @@
-"""Tests that the policy pack finds each violation that is added to the stack prod. The finding of a policy must name
-the fault.
+"""Adds each violation to the stack prod. Tests that the policy pack finds the violation, and that a policy's finding
+describes the fault.
 """
 
 from __future__ import annotations

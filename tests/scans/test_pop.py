@@ -20,9 +20,9 @@ from tests.support.own_pop import Front, running_front
 
 _PROGRAMS = Path(__file__).parent / "bin"
 
-# The test cases of h2spec 2.2.1 that NGINX 1.22 of Debian 12 fails. In most of these cases, NGINX answers 400 where RFC
-# 9113 demands that the server resets the stream. In the others, NGINX answers a malformed request as if it were
-# well-formed, or ignores a frame of a closed stream. NGINX passes the case with RST_STREAM in some runs.
+# The test cases of h2spec 2.2.1 that NGINX 1.22 of Debian 12 fails. In most of these cases, RFC 9113 demands that the
+# server resets the stream, but NGINX answers with status 400. In the others, NGINX accepts a malformed request, or
+# ignores a frame of a closed stream. The case with RST_STREAM passes in some runs.
 _KNOWN = (Path(__file__).parent / "known-h2spec-failures.txt").read_text().splitlines()
 
 
@@ -63,7 +63,7 @@ def test_tls_is_mozillas_intermediate_configuration(front: Front) -> None:
     _, compliance = said.split("COMPLIANCE AGAINST TLS CONFIGURATION")
     found = re.findall(r"^ +\* (\w+): (.*)$", compliance, re.MULTILINE)
     # The test accepts two differences from Mozilla's TLS configuration. First, NGINX also offers the curves secp521r1
-    # and X448, which are stronger than those that Mozilla lists. Second, sslyze cannot verify the test's certificate,
+    # and X448, which are stronger than those on Mozilla's list. Second, sslyze cannot verify the test's certificate,
     # because no public authority has signed it.
     assert {name for name, _ in found} <= {"tls_curves", "certificate_path_validation"}, found
     curves = re.findall(r"'(\w+)'", dict(found).get("tls_curves", ""))

@@ -34,8 +34,8 @@ def dynalite() -> Generator[Mapping[str, str]]:
 
 @contextmanager
 def versitygw(directory: Path) -> Generator[Mapping[str, str]]:
-    """Runs versitygw, which stores objects in a directory, and yields the environment variables that point boto3 at
-    it.
+    """Runs versitygw, which emulates S3 and stores objects in a directory. Yields the environment variables that make
+    boto3 call versitygw.
     """
     program = shutil.which("versitygw", path=str(_HERE / "bin"))
     if program is None:
@@ -51,13 +51,13 @@ def versitygw(directory: Path) -> Generator[Mapping[str, str]]:
 
 @contextmanager
 def fake_gcs_server() -> Generator[str]:
-    """Runs fake-gcs-server, which keeps objects in memory, and yields the URL of its API."""
+    """Runs fake-gcs-server, which emulates Cloud Storage and keeps objects in memory. Yields the URL of its API."""
     program = shutil.which("fake-gcs-server", path=str(_HERE / "bin"))
     if program is None:
         pytest.skip("fake-gcs-server is not installed; run `make test-second-opinions`")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    # fake-gcs-server returns links to objects and uploads. These options set the host and the URL in the links.
+    # fake-gcs-server returns links to objects and uploads. These options set the host and the base URL of the links.
     links = ["-public-host", f"127.0.0.1:{port}", "-external-url", url]
     listen = ["-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
     with _running([program, "-backend", "memory", *listen, *links], port):

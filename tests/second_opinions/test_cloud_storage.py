@@ -11,7 +11,8 @@ from registry.origin.gcs import CloudStorage, client
 from tests.second_opinions.servers import expect_differences, fake_gcs_server
 from tests.support.object_store_contract import ObjectStoreContract
 
-# The tests that fake-gcs-server fails, with the reasons. docs/fidelity.md shows what Google documents about each case.
+# The tests that fake-gcs-server fails, each with the reason. docs/fidelity.md shows what Google documents about each
+# case.
 DIFFERENCES = {
     "test_an_object_is_removed_only_with_its_present_validator": "fake-gcs-server deletes whatever the condition says",
 }

@@ -1,7 +1,7 @@
 """Tests the metadata repository's contract on dynalite, an implementation of DynamoDB that others wrote.
 
-dynalite has no transactions, so this module sends each write of a transaction as a separate request. dynalite evaluates
-the conditions, expressions, reads and limits.
+dynalite does not support transactions. This module therefore sends each write of a transaction as a separate request.
+dynalite implements the conditions, expressions, reads and limits itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.metadata_contract import MetadataContract
 __all__ = ["repository"]
 
 TABLE = "unit-metadata"
-# The tests that fail with dynalite, another emulation of DynamoDB, and the reason of each failure.
+# The tests that fail on dynalite, an emulator of DynamoDB, each with the reason of the failure.
 DIFFERENCES = {
     "test_absent_refuses_what_is_there": "dynalite has no transactions",
     "test_no_write_of_many_writers_is_lost": "dynalite has no transactions",
@@ -54,7 +54,8 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Repository, Cloc
 def one_by_one(client: Any, TransactItems: list[dict[str, Any]]) -> None:
     """Sends the writes of a transaction as separate requests, one after the other.
 
-    If the condition of a write does not hold, sends no further write, and raises the error of a cancelled transaction.
+    Stops at the first write whose condition does not hold. Raises the same error as DynamoDB does for a cancelled
+    transaction.
     """
     for number, item in enumerate(TransactItems):
         ((kind, given),) = item.items()

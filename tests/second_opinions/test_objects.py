@@ -14,8 +14,8 @@ from tests.second_opinions.servers import expect_differences, versitygw
 from tests.support.object_store_contract import ObjectStoreContract
 from tests.support.s3_bucket import versioned_bucket
 
-# The tests that versitygw fails, and how versitygw differs from S3. docs/fidelity.md cites S3's documentation of each
-# case.
+# The tests that versitygw fails, each with the difference between versitygw and S3. For each case, docs/fidelity.md
+# cites S3's documentation.
 DIFFERENCES = {
     "test_a_removed_key_can_be_written_again": "versitygw counts a delete marker as an object for `If-None-Match: *`",
     "test_a_missing_object_is_not_copied": "versitygw answers NoSuchVersion instead of NoSuchKey",

@@ -33,7 +33,9 @@ def group(of: str, key: str = "group", **more: Any) -> dict[str, Any]:
 
 
 def instance(kind: str = "i4i.large", gateway: bool = True) -> str:
-    """Starts an EC2 instance in Ireland, in a new VPC with or without an internet gateway, and returns its id."""
+    """Starts an EC2 instance in Ireland and returns its id. The instance is in a new VPC, with or without an internet
+    gateway.
+    """
     ec2 = client("ec2", IRELAND)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]

@@ -1,7 +1,7 @@
 """Writes the table of all alarms in docs/alarms.md. Run it with `python -m tests.support.alarm_table`.
 
-The alarms come from two stacks: prod with a standby and PoPs of our own, and prod on Google Cloud alone. Alarms that
-differ only by region or machine share one line.
+The alarms come from two stacks. One is prod with a standby (a copy of the objects on the other cloud) and PoPs of our
+own. The other is prod on Google Cloud alone. Alarms that differ only by region or machine share one line.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PLACE = re.compile("|".join(sorted((re.escape(name) for name in REGIONS), key=l
 
 @dataclass(frozen=True, order=True)
 class Row:
-    """Describes one line of the alarm table.
+    """Describes one row of the alarm table.
 
     `when` is the alarm's condition. `runbook` is the page and section that the alarm links to.
     """
@@ -49,8 +49,8 @@ class Row:
 
 
 def rows(deployments: Iterable[Deployment], prefix: str) -> list[Row]:
-    """Returns the rows of the documentation's table of alarms for the given deployments, sorted by tier and name.
-    Alarms with the same text share one row.
+    """Returns the rows of the alarm table for the given deployments, sorted by tier and name. Alarms with the same text
+    share one row.
     """
     found: set[Row] = set()
     for deployment in deployments:
@@ -60,7 +60,7 @@ def rows(deployments: Iterable[Deployment], prefix: str) -> list[Row]:
 
 
 def whole() -> Sequence[Deployment]:
-    """Deploys the two stacks that together have every kind of alarm of the project."""
+    """Deploys two stacks. Between them, these stacks have every kind of alarm of the project."""
     blobs = json.loads(stack_config("prod")["artifact-edge:blobs"])
     stood_by = {"blobs": {**blobs, "standby": ["us-east4", "us-east1"]}}
     pops = [{"region": "us-east-1", "machine_type": "i4i.2xlarge", "nodes": 1}]
@@ -69,7 +69,7 @@ def whole() -> Sequence[Deployment]:
 
 
 def page(text: str, table: Sequence[Row]) -> str:
-    """Returns the text of docs/alarms.md with its table of alarms replaced by the given rows."""
+    """Replaces the table of alarms in the text of docs/alarms.md by the given rows. Returns the new text."""
     before, rest = text.split(_BEGIN)
     _, after = rest.split(_END)
     tiers = get_args(Tier)

@@ -1,8 +1,8 @@
-"""Attacks on an edge, as bytes that libraries for HTTP do not send. The same attacks run against each edge network: the
-emulated Cloudflare, and a PoP of our own.
+"""Attacks on an edge, as raw bytes that HTTP libraries refuse to send. The same attacks run against each edge network:
+the emulated Cloudflare, and a PoP of our own.
 
-An edge refuses an attack in one of two ways: it gives a single answer with a 4xx or 5xx status, or it ends the
-connection without an answer. A second answer would be the answer to a request that is hidden in the attack.
+An edge refuses an attack in one of two ways. Either it gives a single answer with a 4xx or 5xx status, or it ends the
+connection without an answer. A second answer would show that the edge found a hidden request in the attack.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from tests.support.http2 import reset_streams
 from tests.support.registry_requests import REFUSED, SERVED
 
 _ANSWER = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
-_FIRST_SECONDS = 30  # seconds within which an edge must answer or end the connection
-# after the answers to its requests, a client waits this many seconds for one more; such an answer would mean that the
-# edge found a hidden request
+_FIRST_SECONDS = 30  # The edge must answer or end the connection within this number of seconds.
+# A client waits this many seconds for one more answer after it has an answer to each of its requests. One more answer
+# would mean that the edge found a hidden request.
 _NEXT_SECONDS = 2
 
 
 @dataclass
 class Exchange:
-    """The status and the header fields of each answer on one connection, and whether the edge ended the connection."""
+    """The result of one connection to an edge. It holds the status and header fields of each answer, and whether the
+    edge ended the connection.
+    """
 
     answers: Sequence[tuple[int, bytes]] = ()
     is_ended: bool = False
@@ -39,7 +41,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Edge:
-    """The HTTPS port of a PoP, and the loopback address from which the client connects to the port."""
+    """The HTTPS address of a PoP, and the loopback address from which the client connects to it."""
 
     address: tuple[str, int]
     hostname: str
@@ -59,7 +61,7 @@ class Edge:
             yield connection
 
     def send(self, sent: bytes, requests: int = 1) -> Exchange:
-        """Opens a connection, and sends bytes that contain the given number of requests. Returns the edge's answers,
+        """Opens a connection and sends the given bytes, which contain `requests` requests. Returns the edge's answers,
         and whether the edge ended the connection.
         """
         received, made = b"", Exchange()
@@ -88,30 +90,30 @@ class Edge:
         return "\r\n".join([*lines, "", ""]).encode() + body
 
     def get(self, path: str, token: str | None = None) -> Sequence[int]:
-        """Sends one GET request, and returns the status of each response. A faulty edge can send several responses."""
+        """Sends one GET request, and returns the status of each response. A correct edge sends one response."""
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
         return self.send(self.request("GET", path, headers)).statuses
 
 
 def verdicts(edge: Edge) -> Mapping[str, str]:
-    """Sends each attack to the edge. Returns a mapping from the attack's name to "refused", or to a text that says what
-    the edge did instead.
+    """Sends each attack to the edge. Maps the name of each attack to "refused", or to a description of what the edge
+    did instead.
     """
     return {name: _verdict(edge.send(sent)) for name, sent in _attacks(edge)}
 
 
 def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
-    """Sends requests as real package clients send them. Returns a description of each request that the edge itself
-    refuses, before the worker gets it. The worker would answer all of these requests.
+    """Sends the same requests as real package clients. The worker would answer all of these requests. Returns a
+    description of each request that the edge refuses before the worker gets it.
 
-    A request counts as refused if the edge sends no response or several responses. It also counts as refused if the
-    status is one that the worker never gives to a client without a token, such as 413 or 503.
+    A request counts as refused in three cases: the edge sends no response, it sends several responses, or the worker
+    never gives this status to a client without a token. Examples of such a status are 413 and 503.
     """
     refused: list[str] = []
     for method, path, headers in SERVED:
-        # This check skips two kinds of requests. The worker itself answers 403 to a purge request without a signature.
-        # A health check whose Host is an IP address never reaches the worker, because Cloudflare has no route for an IP
-        # address.
+        # Skips two kinds of requests. The first is a purge request without a signature, to which the worker itself
+        # answers 403. The second is a health check whose Host is an IP address. Cloudflare has no route for an IP
+        # address, so the worker never gets such a request.
         if path == "/-/purge" or "host" in headers:
             continue
         body = b"x" * int(headers.get("content-length", "0"))
@@ -123,7 +125,7 @@ def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
 
 @contextlib.contextmanager
 def slow_clients(edge: Edge, count: int) -> Generator[Sequence[ssl.SSLSocket]]:
-    """Opens connections on which clients send only the first lines of a request, and then nothing more."""
+    """Opens connections on which clients send only the first lines of a request and no more."""
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(edge.connected()) for _ in range(count)]
         for connection in connections:
@@ -138,7 +140,7 @@ def are_disconnected(connections: Sequence[ssl.SSLSocket]) -> bool:
 def _is_disconnected(connection: ssl.SSLSocket) -> bool:
     connection.settimeout(0.01)
     try:
-        while connection.recv(1000):  # the edge may send an error before it ends the connection
+        while connection.recv(1000):  # The edge may send an error before it ends the connection.
             pass
     except TimeoutError:
         return False
@@ -148,19 +150,21 @@ def _is_disconnected(connection: ssl.SSLSocket) -> bool:
 
 
 def accepted_resets(edge: Edge) -> int:
-    """Opens HTTP/2 streams, and resets each stream at once. Returns how many of the streams the edge accepts. The
-    result is 0 for an edge without HTTP/2.
+    """Opens HTTP/2 streams, and resets each stream at once. Returns the number of streams that the edge accepts, or 0
+    for an edge without HTTP/2.
     """
-    own = replace(edge)  # a copy of `edge` with its own TLS settings, which the next line changes
+    own = replace(edge)  # A copy with its own TLS settings. The next line changes only the settings of the copy.
     own.context.set_alpn_protocols(["h2", "http/1.1"])
     with own.connected() as connection:
         return reset_streams(connection) if connection.selected_alpn_protocol() == "h2" else 0
 
 
 def guesses_until_slowed(edge: Edge, path: str, most: int) -> tuple[int, bytes]:
-    """Sends requests from one client address, one after the other, each with a different invalid token. Each request
-    claims another client address in its headers. Returns the number of 401 answers before the first 429 answer, and the
-    header fields of the 429 answer. Without a 429 answer among `most` requests, returns `most` and no header fields.
+    """Sends requests from one client address, each with a different invalid token. The headers of each request claim a
+    different client address. Stops at the first 429 answer, or after `most` requests.
+
+    Returns the number of 401 answers, and the header fields of the 429 answer. Without a 429 answer, returns no header
+    fields.
     """
     for number in range(most):
         claimed = f"198.51.100.{number % 250}"
@@ -194,8 +198,8 @@ def _attacks(edge: Edge) -> Iterator[tuple[str, bytes]]:
 
 
 def _smuggling(edge: Edge) -> Iterator[tuple[str, bytes]]:
-    """Yields requests that two servers could read as requests of different lengths (RFC 9112, section 11.2). A server
-    that reads the shorter length takes the rest of the bytes for a second, hidden request.
+    """Yields requests whose length is ambiguous, so two servers can disagree about where the request ends (RFC 9112,
+    section 11.2). A server that reads the shorter length takes the rest of the bytes for a second, hidden request.
     """
     hidden = edge.request("GET", "/healthz")
     chunked = b"0\r\n\r\n" + hidden

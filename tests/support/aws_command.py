@@ -1,6 +1,6 @@
 """`python -m tests.support.aws_command`: runs a command of the AWS CLI with boto3.
 
-Tests of runbooks put this program on the PATH as `aws`, because a machine that runs the tests may lack the AWS CLI.
+Tests of runbooks put this program on the PATH as `aws`. The AWS CLI itself may not be installed on the machine.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def main(service: str, operation: str, *arguments: str) -> None:
 
 
 def _parsed(arguments: tuple[str, ...]) -> tuple[dict[str, list[str]], list[str]]:
-    """Returns the options of an AWS CLI command with their values, and the output file that is the command's last
-    argument.
+    """Parses the arguments of an AWS CLI command. Returns its options with their values, and its output file, which is
+    the last argument.
     """
     options: dict[str, list[str]] = {}
     files: list[str] = []

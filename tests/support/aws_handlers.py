@@ -15,7 +15,7 @@ def handler(resource: Any) -> Handler:
 
 
 def create(resource: Any, **inputs: Any) -> Created:
-    """Creates a resource, reads it at once, and asserts that each input has the same value in the result."""
+    """Creates a resource, and reads the resource at once. Asserts that each input has the same value in the result."""
     given: Properties = {"region": REGION, **inputs}
     created = handler(resource).create(given)
     seen = handler(resource).read(created.id, created.outputs)

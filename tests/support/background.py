@@ -1,4 +1,4 @@
-"""Runs tasks in threads while a test runs its commands."""
+"""Runs tasks in background threads during a test."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 def in_background(*tasks: Callable[[threading.Event], None]) -> Generator[None]:
     """Runs each task in its own thread during the `with` block.
 
-    Each task gets an event. At the end of the block, this function sets the event and waits until all tasks have
-    returned.
+    Each task gets an event that tells it to return. At the end of the block, the function sets the event and waits for
+    all tasks.
     """
     ended = threading.Event()
     threads = [threading.Thread(target=task, args=(ended,)) for task in tasks]

@@ -1,4 +1,4 @@
-"""Deploys the bootstrap stack, and reads the permissions of its roles from AWS."""
+"""Deploys the bootstrap stack in tests, and reads the permissions of its roles from AWS."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ CONFIG = {
 
 
 def bootstrap_up(google: httpx.Client | None = None, **changes: str) -> Deployment:
-    """Runs `pulumi up` of the bootstrap stack in the current AWS account, and in the emulated Google Cloud that
-    `google` reaches. `changes` replaces values of the stack's config.
+    """Deploys the bootstrap stack for the first time, in the current emulated AWS account. If `google` is given, also
+    deploys to the emulated Google Cloud that this client reaches. `changes` overrides values of the stack's config.
     """
     config = CONFIG | {f"artifact-edge-bootstrap:{key}": value for key, value in changes.items()}
     known = [*handlers()]
@@ -38,7 +38,7 @@ def bootstrap_up(google: httpx.Client | None = None, **changes: str) -> Deployme
 
 
 def bootstrapping_role(statements: Sequence[Statement]) -> str:
-    """Gives the IAM role `platform-engineer` of the current AWS account the permissions in `statements` and no others.
+    """Gives the IAM role `platform-engineer` of the current AWS account exactly the permissions in `statements`.
     Creates the role if it does not exist. Returns the role's name.
     """
     iam, role = client("iam"), "platform-engineer"

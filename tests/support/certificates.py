@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """A certificate authority that signs certificates which are valid for one day. All certificates and keys are PEM
+    """A certificate authority for tests. Its certificates are valid for one day. All certificates and keys are PEM
     texts.
     """
 
@@ -23,8 +23,8 @@ class Authority:
         self.certificate = _pem(builder.sign(self._key, hashes.SHA256()))
 
     def issue(self, host: str, *, lasts: timedelta = timedelta(days=1)) -> tuple[str, str]:
-        """Returns a certificate for a host name, and the certificate's private key. `lasts` is the time until the
-        certificate expires; a negative time gives an expired certificate.
+        """Returns a certificate for a host name, and the certificate's private key. The certificate expires after the
+        time `lasts`. If `lasts` is negative, the certificate has already expired.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])

@@ -1,4 +1,4 @@
-"""Checks that a command in the documentation has valid syntax. Its options and arguments, the targets of `make` and the
+"""Checks that a command in the documentation is valid: its syntax, its options and its arguments. Targets of `make` and
 operations of the AWS CLI must exist.
 """
 
@@ -18,8 +18,8 @@ from tests.support.printed_commands import CHECKOUT
 _TARGETS = set(re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
 # Options that every command of the AWS CLI has.
 _GLOBAL = {"output", "query", "region", "profile"}
-# Programs whose commands the documentation shows, but whose arguments this module does not check.
-# tests/e2e/test_docs.py runs the commands, except for those that NOT_RUN in tests/support/printed_commands.py lists.
+# Programs that occur in the documentation, but whose arguments this module does not check. tests/e2e/test_docs.py runs
+# their commands, except for the commands in NOT_RUN of tests/support/printed_commands.py.
 _OTHERS = {
     "pulumi",
     "npm",
@@ -39,7 +39,9 @@ _BUILTINS = {"bash", "cd", "export", "eval", "find", "mkdir", "rm", "cp", "print
 
 
 def problem(words: list[str]) -> str | None:
-    """Returns the mistake in a command of the documentation or of a workflow, or None if the command is valid."""
+    """Returns a description of the mistake in a command, or None if the command is valid. The command comes from the
+    documentation or from a workflow.
+    """
     program, *arguments = words
     if program in ("python", ".venv/bin/python"):
         return _python_problem(arguments)
@@ -47,7 +49,7 @@ def problem(words: list[str]) -> str | None:
         return None if set(arguments) <= _TARGETS else f"the Makefile has no {arguments}"
     if program == "docker" and "python" in arguments:
         return problem(arguments[arguments.index("python") :])
-    # `aws s3 sync` is not checked, because it is no operation of the S3 API
+    # `aws s3 sync` is not checked, because no operation of the S3 API has this name.
     if program == "aws" and arguments[:2] != ["s3", "sync"]:
         return _aws_problem(*arguments)
     return None if program in _OTHERS | _BUILTINS | {"aws"} else f"nothing checks the program {program}"
@@ -64,8 +66,8 @@ def _python_problem(arguments: list[str]) -> str | None:
 
 
 def _parse_problem(program: str, arguments: list[str]) -> str | None:
-    """Parses the arguments of a command in the documentation with the parser of the program that the command starts.
-    Returns the error, or None for a valid command.
+    """Checks the arguments of a documented command with the argument parser of the program that the command runs.
+    Returns the parser's error, or None for a valid command.
     """
     command: Any = typer.main.get_command(PROGRAMS[program])
     try:
@@ -80,8 +82,8 @@ def _parse_problem(program: str, arguments: list[str]) -> str | None:
 
 
 def _aws_problem(service: str, operation: str, *arguments: str) -> str | None:
-    """Compares a documented AWS command's options with the operation's parameters in botocore. Returns a message about
-    the difference, or None if there is no difference.
+    """Compares the options of a documented AWS command with the parameters of the operation in botocore. Returns a
+    description of unknown and missing options, or None if there are none.
     """
     model = botocore.session.get_session().get_service_model({"s3api": "s3"}.get(service, service))
     found = [each for each in model.operation_names if xform_name(each, "-") == operation]

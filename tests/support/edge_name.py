@@ -1,4 +1,4 @@
-"""Provides a stub of the edge component, with a hostname and its validation records, for tests of DNS records."""
+"""Provides a stub of the edge component for tests of DNS records. It has a hostname and its validation records."""
 
 from __future__ import annotations
 

@@ -11,11 +11,11 @@ from pathlib import Path
 @contextmanager
 def enterable_directory() -> Generator[Path]:
     """Makes a temporary directory that all users may enter, and deletes the directory after the `with` block. Programs
-    that run as another user, such as Traffic Server, need such a directory. Its path is short, because the length of a
-    socket's path is limited.
+    that run as another user, such as Traffic Server, need such a directory. The directory's path is short, because the
+    operating system limits the length of socket paths.
 
-    Directories of fixtures such as `tmp_path` do not suit these programs. When another run of pytest starts, pytest
-    closes the parent of such directories to other users.
+    The pytest fixture `tmp_path` does not work for these programs. When another run of pytest starts, pytest removes
+    other users' access to the parent of such directories.
     """
     with tempfile.TemporaryDirectory(prefix="ae-") as name:
         directory = Path(name)

@@ -6,6 +6,6 @@ from typing import Protocol
 
 
 class WriteExemptions(Protocol):
-    """Writes the given text as the exemptions file of the tests' stack."""
+    """Writes the given text to the exemptions file of the stack under test."""
 
     def __call__(self, text: str) -> None: ...

@@ -1,5 +1,5 @@
-"""Runs the program fetch-secrets, with which a shield machine fetches its secrets. Tests can make AWS services
-unreachable for the program.
+"""Runs the program fetch-secrets in tests. A shield node (a regional cache machine) fetches its secrets with this
+program. Tests can make AWS services unreachable for the program.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ ROLE = "artifact-edge-test-shield"
 class Machine:
     """Runs the program fetch-secrets as a machine on Google Cloud does, with a temporary directory in place of `/run`.
 
-    `down` lists hosts of AWS that cannot be reached. `asked` lists the hosts to which the program sent requests. The
-    temporary directory already has certificate files that were written today, so the program does not export the
+    `down` lists AWS hosts that cannot be reached. `asked` lists the hosts to which the program sent requests. The
+    temporary directory already contains certificate files of the current day. The program therefore does not export the
     certificate again.
     """
 
@@ -67,8 +67,8 @@ class Machine:
 
 
 def machine_with_secret(run: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Creates the shields' secret in the emulated AWS, and returns a machine that may read the secret. `run` is the
-    machine's run directory.
+    """Creates the secret of the shield machines in the emulated AWS. Returns a machine that may read the secret. `run`
+    is the machine's run directory.
     """
     settings = {
         "CLOUD": "gcp",

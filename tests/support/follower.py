@@ -1,5 +1,5 @@
-"""Provides an emulated edge, tokens and a follower for tests. A follower is a program that reads changes of tokens from
-Spanner's change stream and sends them to the edge.
+"""Provides an emulated edge, tokens and a follower for tests. A follower is a program that reads token changes from
+Spanner's change stream and sends the changes to the edge.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def digest(name: str) -> str:
 
 
 class Edge:
-    """Replaces the edge in tests. Records the token updates that the class Follower sends, in their order.
+    """Replaces the edge in tests. Records the token updates of the class Follower in the order in which they arrive.
 
     While `works` is false, each update raises CloudflareUnavailable.
     """

@@ -8,9 +8,9 @@ import socket
 
 
 def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
-    """Returns ports of an IP address at which no program listens. The ports are below 32,768, because Linux chooses the
-    ports of outgoing connections from 32,768 on (ip(7)). Until a caller listens at a returned port, no outgoing
-    connection can take it.
+    """Returns ports of an IP address at which no program listens. Linux chooses the ports of outgoing connections from
+    32,768 on (ip(7)). The returned ports are lower, so no outgoing connection can take a port before the caller listens
+    at it.
     """
     found: list[int] = []
     with contextlib.ExitStack() as stack:

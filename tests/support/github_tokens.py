@@ -1,5 +1,5 @@
-"""The tokens that GitHub gives to the jobs of the repository of the tests, for a workload identity provider of Google
-Cloud.
+"""Imitates the tokens that GitHub Actions issues to the jobs of a repository. A workload identity provider of Google
+Cloud checks these tokens.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ WITHOUT_IDS = "repo:acme/artifact-edge"
 
 
 def claims(subject: str = WITH_IDS, environment: str | None = "prod", **changes: str) -> Mapping[str, Any]:
-    """Returns the claims of the token that GitHub gives to a job of the test's repository. `changes` overrides claims,
-    for tokens of other repositories.
+    """Returns the claims of the token that GitHub issues to a job of the tests' repository. `changes` overrides claims.
+    With it, a test can imitate tokens of other repositories.
 
     Source: GitHub Docs, "OpenID Connect reference". A token has the claim `environment` only if the job has a GitHub
     environment.

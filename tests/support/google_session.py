@@ -1,4 +1,4 @@
-"""Lets the program `drift` send its requests for Google's APIs to an emulated Google Cloud in the test's process."""
+"""Redirects the Google API requests of the program `drift` to an emulated Google Cloud in the test's process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 from drift import google_api
 
-# Maps the environment variable that overrides the URL of a Google API to the API's path in the emulated Google Cloud.
+# The keys are environment variables that override the URL of a Google API. The values are the paths of these APIs in
+# the emulated Google Cloud.
 _PATHS = {
     "GOOGLE_CLOUD_RUN_V2_CUSTOM_ENDPOINT": "run/v2/",
     "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": "compute/v1/",
@@ -22,7 +23,7 @@ _PATHS = {
 
 
 class GoogleSession:
-    """Replaces Google's authorized session by a client of the emulated Google Cloud in this process."""
+    """Replaces Google's authorized HTTP session by a client of the emulated Google Cloud in this process."""
 
     def __init__(self, client: httpx.Client, credentials: object) -> None:
         self._client = client
@@ -38,7 +39,9 @@ class GoogleSession:
 
 
 def connect(patch: pytest.MonkeyPatch, client: httpx.Client) -> None:
-    """Makes the package `drift` send its requests to an emulated Google Cloud, through the HTTP client `client`."""
+    """Redirects the Google API requests of the package `drift` to an emulated Google Cloud, through the HTTP client
+    `client`.
+    """
     for name, path in _PATHS.items():
         patch.setenv(name, f"http://googleapis.invalid/{path}")
     patch.setenv("GOOGLE_OAUTH_ACCESS_TOKEN", "any")

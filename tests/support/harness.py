@@ -1,8 +1,9 @@
-"""Runs Pulumi programs in the test's process, without the Pulumi engine, on the handlers of the emulated providers.
+"""Runs Pulumi programs in the test's process, without the Pulumi engine. The handlers of the emulated providers create
+the resources.
 
-Like the engine, and unlike Pulumi's own mocks, the harness applies stack transforms and marks secret values as secret.
-The harness also checks inputs against the SDK's argument types, and waits for every output. A type or function without
-a handler is an error, and so is a program that registers nothing.
+Like the engine, the harness applies stack transforms and marks secret values as secret. Pulumi's own mocks do neither.
+The harness also checks inputs against the SDK's argument types, and waits for every output. Two mistakes raise an
+error: a type or function without a handler, and a program that registers nothing.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ from emulation.providers.provider import INHERITED
 class Registered:
     """Describes one resource as the program registers it, after all transforms.
 
-    `secrets` names the inputs that hold a secret. `parent` and the property dependencies are URNs. `depends_on` has the
-    URNs of all resources that the engine creates before this resource and deletes after it.
+    `secrets` names the inputs that hold a secret. `parent` and the property dependencies are URNs. `depends_on`
+    contains URNs of resources. The engine creates these resources before this resource, and deletes them after it.
     """
 
     type: str
@@ -79,7 +80,7 @@ class Registered:
 class Deployment:
     """Holds the resources and exports of a Pulumi program.
 
-    `secret_outputs` names the exports that contain a secret, also inside of objects and lists.
+    `secret_outputs` names the exports that contain a secret. The secret can also be inside an object or a list.
     """
 
     resources: list[Registered] = field(default_factory=list[Registered])
@@ -87,7 +88,9 @@ class Deployment:
     secret_outputs: frozenset[str] = frozenset()
 
     def of(self, resource: type[pulumi.CustomResource]) -> dict[str, Registered]:
-        """Returns all resources of one type that the Pulumi program registered, by name."""
+        """Returns all resources of one type that the Pulumi program registered. The keys are the names of the
+        resources.
+        """
         token = schema.token_of(resource)
         return {registered.name: registered for registered in self.resources if registered.type == token}
 
@@ -112,16 +115,16 @@ def deploy(
     settings = dict(config or {})
 
     async def run() -> None:
-        # `deploy` raises the program's errors. This handler ignores them, because asyncio's own handler would log them
-        # a second time, at a random moment.
+        # `deploy` itself raises the program's errors. asyncio's own handler would also log these errors at a random
+        # moment, so this handler ignores them.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-        # Clears the previous program's outputs. Pulumi would wait forever for the outputs of a failed program.
+        # Clears the outputs of the previous program. If that program failed, Pulumi would wait for its outputs forever.
         cast(Any, SETTINGS).outputs.clear()
         sandbox = _Sandbox(deployment, handlers, functions, settings)
         monitor = _Monitor(sandbox, deployment)
         mocks.set_mocks(sandbox, project="artifact-edge", stack=stack, preview=False, monitor=monitor)
-        # The stack resource of Pulumi's mocks does not keep its exports, so the harness removes it. Pulumi then creates
-        # a stack resource that keeps its exports.
+        # The mocks of Pulumi set a stack resource that discards the stack's exports. The harness removes this resource.
+        # Pulumi then creates a stack resource that keeps the exports.
         set_root_resource(cast(Any, None))
         CONFIG.set(settings)
         await run_in_stack(lambda: cast(None, program()))
@@ -139,8 +142,8 @@ def aws_account() -> Generator[None]:
             environment.setenv(name, "test")
         for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"):
             environment.delenv(name, raising=False)
-        # boto3 must not call the account-ID endpoints of DynamoDB Streams, because moto does not emulate these
-        # endpoints.
+        # moto does not emulate the account-ID endpoints of DynamoDB Streams. This setting keeps boto3 from calling
+        # them.
         environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
         for name, value in WITHOUT_IMAGES.items():
             environment.setenv(name, value)
@@ -189,7 +192,8 @@ class _Sandbox(mocks.Mocks):
         self._settings = settings
         self._transforms: list[pulumi.ResourceTransform] = []
         self._one_at_a_time = threading.Lock()
-        # Each thread handles one resource registration at a time, and has that registration in the attribute `request`.
+        # Each thread handles one resource registration at a time. The attribute `request` holds the thread's current
+        # registration.
         self.current = threading.local()
 
     def register_transform(self, transform: pulumi.ResourceTransform) -> None:
@@ -287,9 +291,10 @@ class _Monitor(mocks.MockMonitor):
 
 
 def urn(parent: str, type_token: str, name: str) -> str:
-    """Returns a resource's URN in the engine's form, which includes the types of all parents except the stack.
+    """Returns a resource's URN in the form that the Pulumi engine uses. It contains the types of all parents except the
+    stack.
 
-    Pulumi's mocks include only the nearest parent's type.
+    The URNs of Pulumi's mocks contain only the nearest parent's type.
     """
     stack, project = pulumi.get_stack(), pulumi.get_project()
     above = parent.split("::")[2] if parent else ""
@@ -298,15 +303,15 @@ def urn(parent: str, type_token: str, name: str) -> str:
 
 
 def _plain(properties: Any) -> Properties:
-    """Converts properties to the form that providers receive: whole numbers are int, and None values are absent."""
+    """Converts properties to the form that providers receive. Whole numbers become int, and None values are removed."""
     return wire.decode(wire.encode(cast(Properties, on_the_wire(dict(cast(Properties, properties))))))
 
 
 def _in_separate_thread(run: Callable[[], None]) -> None:
-    """Runs a function in a separate thread and raises its error.
+    """Runs a function in a separate thread. Raises the function's error in the calling thread.
 
-    Pulumi keeps its runtime in context variables and in the thread's event loop. In threads of their own, tests cannot
-    affect each other.
+    Pulumi keeps its state in context variables and in the thread's event loop. Programs in separate threads therefore
+    cannot affect each other.
     """
     raised: list[BaseException] = []
 

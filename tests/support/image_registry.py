@@ -56,8 +56,8 @@ class Images:
         return self.blob(json.dumps(index).encode(), INDEX)
 
     def referrer(self, subject: dict[str, Any], kind: str, body: bytes) -> dict[str, Any]:
-        """Writes an image manifest that refers to the manifest `subject`. Returns the new manifest's descriptor, in the
-        form in which a list of referrers contains it.
+        """Writes an image manifest whose field `subject` names another manifest. Returns a descriptor of the new
+        manifest, as it appears in a list of referrers.
         """
         manifest = {
             "schemaVersion": 2,
@@ -70,7 +70,7 @@ class Images:
         return {**self.blob(json.dumps(manifest).encode(), MANIFEST), "artifactType": kind}
 
     def push(self, host: str, repository: str, descriptor: dict[str, Any], tag: str = "", *, auth: Any = None) -> None:
-        """Pushes an image by the Distribution Specification, byte for byte.
+        """Pushes an image with the push requests of the OCI Distribution Specification. The bytes do not change.
 
         The tests do not push with skopeo, because Debian 12's skopeo rewrites image indexes.
         """
@@ -93,7 +93,7 @@ class Images:
 
 @contextmanager
 def serving(directory: Path, address: str = "127.0.0.1", htpasswd: str = "") -> Generator[str]:
-    """Serves a registry and yields its host and port.
+    """Serves a registry, and yields the registry's host and port.
 
     `htpasswd` is one line of an htpasswd file. Without `htpasswd`, every client may read and write.
     """
@@ -111,8 +111,8 @@ def serving(directory: Path, address: str = "127.0.0.1", htpasswd: str = "") -> 
     (directory / "config.yml").write_text(yaml.safe_dump(config))
     with (directory / "log").open("w") as log:
         command = ["docker-registry", "serve", directory / "config.yml"]
-        # docker-registry takes all environment variables REGISTRY_* as settings. Image clients use REGISTRY_AUTH_FILE
-        # for another purpose, so docker-registry gets no environment variables.
+        # Starts docker-registry without environment variables. docker-registry reads every variable REGISTRY_* as a
+        # setting, but image clients use REGISTRY_AUTH_FILE for another purpose.
         server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env={})
     try:
         _wait_until_up(host, directory / "log")

@@ -1,6 +1,6 @@
 """Emulates an image registry that serves the images in a directory.
 
-Tests of imports need images that a real registry, Debian's package `docker-registry`, refuses.
+Some tests import images that a real registry (Debian's package `docker-registry`) refuses to store.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HOST = "up.test"
 
 
 class ImageSource:
-    """Answers requests as an image registry does. The registry lacks the referrers API unless `referrers` is set."""
+    """Answers requests as an image registry does. The registry has no referrers API unless `referrers` is set."""
 
     def __init__(self, images: Images, tags: Mapping[str, Mapping[str, Any]]) -> None:
         self._images = images
@@ -25,8 +25,8 @@ class ImageSource:
         self.absent = set[str]()
         self.referrers: dict[str, list[Mapping[str, Any]]] | None = None
         self.content_types: dict[str, str] = {}
-        # Maps a part of the registry's API, such as "blobs", to an HTTP status. Requests for this part get a refusal
-        # with this status.
+        # Maps a section of the registry's API, such as "blobs", to an HTTP error status. The registry answers every
+        # request for this section with the status.
         self.refused: dict[str, int] = {}
         self.refuses_head = False
 

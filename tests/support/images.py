@@ -1,4 +1,6 @@
-"""Builds images that container engines can unpack: layers are tar archives, and the config lists their digests."""
+"""Builds images that container engines can unpack. The layers are tar archives, and the image config lists their
+digests.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +23,17 @@ DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 
 def gzipped(body: bytes) -> bytes:
-    """Returns the body compressed with gzip. The gzip header has no time, so that equal bodies give equal bytes."""
+    """Returns the body compressed with gzip. The gzip header contains no time, so equal bodies give equal bytes."""
     return gzip.compress(body, mtime=0)
 
 
 def zstandard(body: bytes) -> bytes:
-    """Returns a Zstandard frame of raw, uncompressed blocks (RFC 8878, section 3.1.1).
+    """Returns a Zstandard frame of uncompressed blocks ("raw blocks", RFC 8878, section 3.1.1).
 
-    None of the project's libraries writes Zstandard.
+    None of the project's libraries can write the Zstandard format.
     """
     blocks = [body[start : start + (1 << 17)] for start in range(0, len(body), 1 << 17)]
-    # 0xA0 in the Zstandard frame header means: one segment, and a field of four bytes for the content size
+    # The byte 0xA0 describes the Zstandard frame: it has a single segment, and a content size of four bytes.
     frame = struct.pack("<IBI", 0xFD2FB528, 0xA0, len(body))
     for block in blocks:
         frame += struct.pack("<I", (block is blocks[-1]) | len(block) << 3)[:3] + block
@@ -39,7 +41,7 @@ def zstandard(body: bytes) -> bytes:
 
 
 def tar(files: Mapping[str, str]) -> bytes:
-    """Returns a tar archive. `files` maps the name of each file in it to the file's text."""
+    """Returns a tar archive. `files` maps file names to the texts of the files."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for name, text in files.items():
@@ -57,8 +59,8 @@ def runnable(
     media_types: tuple[str, str, str] = (MANIFEST, CONFIG, f"{LAYER}+gzip"),
     platform: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Writes a container image with one layer for each element of `files`. Returns the image's descriptor, whose field
-    `platform` names the image's platform.
+    """Writes a container image with one layer for each element of `files`. Returns the image's descriptor, which
+    contains the platform.
     """
     manifest_type, config_type, layer_type = media_types
     platform = platform or {"architecture": "amd64", "os": "linux"}

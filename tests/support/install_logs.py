@@ -1,4 +1,4 @@
-"""Writes access logs of shields. In these logs, clients often install two packages together, although neither package
+"""Writes access logs of shields. The logs show two packages that clients often install together. Neither package
 depends on the other.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 
 DAYS = 14
 INSTALLS_A_DAY = 4
-# Install 3 of each day does not request `@acme/plugin`, but the installs 0 to 2 do. Thus 21 of 28 installs in a week
-# request the package.
+# Install 3 of each day does not request `@acme/plugin`. The other three installs of the day do. In a week, 21 of 28
+# installs therefore request the package.
 LACKS_PLUGIN = 3
 
 Line = dict[str, Any]
@@ -31,8 +31,8 @@ def id_of(*parts: object) -> str:
 
 def requests(day: int, number: int) -> Iterator[Line]:
     """Yields the log lines of one install of the package `@acme/app`. The client requests the app, its dependency
-    `library`, the independent package `@acme/plugin`, and `noise-<number>`. `number` is the number of the install on
-    its day.
+    `library`, the independent package `@acme/plugin`, and `noise-<number>`. `number` counts the installs of one day
+    from 0.
     """
     install = id_of(day, number)
     yield line(day, 0, "npm/%40acme/app/packument.abbreviated.json", install)
@@ -48,7 +48,9 @@ def all_lines() -> list[Line]:
 
 
 def written(root: Path, lines: Sequence[Line]) -> Path:
-    """Writes the log lines into files as the shields' program `ship-logs` does: one compressed file for each day."""
+    """Writes the log lines into files in the same way as the shields' program `ship-logs`: one compressed file for each
+    day.
+    """
     for day in {each["time"][:10] for each in lines}:
         text = "".join(f"{json.dumps(each)}\n" for each in lines if each["time"].startswith(day))
         file = root / "logs" / f"day={day}" / "090000-machine-1-0.json.gz"

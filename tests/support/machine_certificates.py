@@ -1,4 +1,6 @@
-"""Issues the certificates that machines export, in the AWS account that moto emulates in the test's process."""
+"""Issues the certificates that machines export, in an emulated AWS account. moto emulates the account in the test's
+process.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,11 @@ from emulation.providers.aws.clients import client
 
 
 def issue_certificates(directory: Path, name: str, parameter: str, regions: Sequence[str]) -> Mapping[str, str]:
-    """Issues a certificate for the DNS name `name` in each region, and writes its ARN to the region's parameter.
+    """Issues a certificate for the DNS name `name` in each region. Stores each certificate's ARN in the SSM parameter
+    `parameter` of its region.
 
-    Returns the certificate of each region. `directory` gets the files of the authority that signs the certificates.
+    Maps each region to the certificate in PEM format. The authority that signs the certificates writes its files to
+    `directory`.
     """
     patch_certificates(lambda: Authority(directory))
     route53: Any = client("route53")

@@ -1,4 +1,4 @@
-"""Keeps what each boto3 session and each Flask application of a test would otherwise make again."""
+"""Caches what each boto3 session and each Flask application in a test would otherwise compute again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from werkzeug.routing import Rule
 
 
 class _Directories(list[str]):
-    """A list of directories without duplicates. Each boto3 session appends the same directory again."""
+    """A list of directories without duplicates. Without this class, each boto3 session would add the same directory
+    again.
+    """
 
     def append(self, directory: str) -> None:
         if directory not in self:
@@ -23,10 +25,10 @@ class _Directories(list[str]):
 
 @contextmanager
 def made_once() -> Generator[None]:
-    """Makes all boto3 sessions of the test process share one cache of AWS's API descriptions. Also makes all Flask
-    applications of the process share the functions that werkzeug compiles from their routes.
+    """Makes all boto3 sessions of the test process share one cache of AWS's API descriptions. Also shares the functions
+    that werkzeug compiles from routes between all Flask applications of the process.
 
-    Without a shared cache, each session lists thousands of files and parses megabytes of JSON, and each application
+    Without a shared cache, each session lists thousands of files and parses megabytes of JSON. Each application
     compiles hundreds of functions.
     """
 
@@ -38,7 +40,8 @@ def made_once() -> Generator[None]:
     builders: dict[Any, Any] = {}
 
     def one_builder(rule: Any, append_unknown: bool = True) -> Any:
-        # The compiled function depends only on these values. It gets the rule's converters from its argument.
+        # The key contains all values on which the compiled function depends. The converters of a rule are not part of
+        # the key, because the compiled function gets them as an argument.
         key = (tuple(rule._trace), repr(rule.defaults), append_unknown)
         if key not in builders:
             builders[key] = compile_builder(rule, append_unknown)

@@ -201,7 +201,7 @@ class MetadataContract:
             repository.transact([Put("p", key, {})])
 
     def test_of_writers_at_once_one_wins(self, repository: Repository) -> None:
-        """Checks that one of ten concurrent writers creates an item, and that the other nine get a Conflict."""
+        """Checks that one of ten concurrent writers creates an item. The other nine writers must get a Conflict."""
         won, lost = list[int](), list[int]()
 
         def create(number: int) -> None:
@@ -220,7 +220,7 @@ class MetadataContract:
         """Checks that no update is lost when six writers increment the same two numbers at the same time. Each writer
         increments both numbers in one transaction.
 
-        A write fails if another writer has changed an item since this writer read it.
+        A write fails if another writer has changed one of the items after the first writer read it.
         """
         repository.transact([Put("p", "a", {"n": 0}), Put("q", "b", {"n": 0}), Put("q", "count", {})])
         before = version_of(repository, "q", "count")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# A script that verifies signatures with a registry's keys, as `npm audit signatures` does. `npm audit signatures`
-# itself cannot run in a sandbox, because it also needs keys from a server of Sigstore.
+# A script that verifies the signatures of npm packages with the registry's keys. `npm audit signatures` does the same,
+# but it cannot run in a sandbox, because it also needs keys from a server of Sigstore.
 _VERIFY = """
 const { readFileSync } = require("fs");
 const pacote = require(process.argv[1]);
@@ -29,8 +29,8 @@ fetch.json("/-/npm/v1/keys", options).then(async ({ keys }) => {
 def verify_with(
     pacote: Path, registry: str, token: str, npmrc: Mapping[str, str], packages: Sequence[str]
 ) -> list[str]:
-    """Returns a command that lets npm's library pacote verify the signatures of the given packages. The command prints
-    each package's version, and the number of its signatures that are valid.
+    """Returns a command that verifies the signatures of the given packages with npm's library pacote. For each package,
+    the command prints the version and the number of valid signatures.
     """
     settings = [registry, token, npmrc["cafile"], npmrc["https-proxy"]]
     return ["node", "-e", _VERIFY, str(pacote), *settings, *packages]

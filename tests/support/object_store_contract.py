@@ -1,6 +1,6 @@
 """Tests the behaviour that every object store of the origin must have.
 
-A test module inherits the tests and provides the `store` fixture, which is a versioned, empty bucket.
+A test module inherits the tests, and provides the `store` fixture: an empty bucket with versioning.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class ObjectStoreContract:
 
 
 def _at_once(calls: Iterable[Callable[[], bool]]) -> list[bool]:
-    """Makes all calls at the same time. Returns their results in the order of `calls`."""
+    """Makes all calls at the same time. Returns the results in the order of `calls`."""
     made = list(calls)
     results: list[bool | None] = [None] * len(made)
     barrier = threading.Barrier(len(made))

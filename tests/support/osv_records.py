@@ -1,4 +1,6 @@
-"""OSV records in the forms of three public databases: GitHub, PyPA, and the OpenSSF's malicious packages."""
+"""Builds OSV records (descriptions of vulnerabilities) in the forms of three public databases: GitHub, PyPA, and the
+OpenSSF's malicious packages.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ def semver(*events: dict[str, str], kind: str = "SEMVER") -> dict[str, Any]:
 
 def malware(id: str, ecosystem: str, name: str, *versions: str) -> dict[str, Any]:
     """Returns an OSV record about malware, in one of the two forms that the OpenSSF publishes. With `versions`, the
-    record lists the affected versions. Without, it says that all versions are affected.
+    record lists the affected versions. Without `versions`, the record says that all versions are affected.
     """
     if versions:
         return record(id, package(ecosystem, name, versions=list(versions)), summary=f"Malicious code in {name}")
@@ -38,8 +40,8 @@ def github(id: str, name: str, severity: str, *events: dict[str, str]) -> dict[s
 
 
 def pypa(id: str, name: str, *events: dict[str, str], **more: Any) -> dict[str, Any]:
-    """Returns an OSV record as PyPA publishes it: with a list of versions, a range of the type ECOSYSTEM, and a range
-    of the type GIT.
+    """Returns an OSV record in the form that PyPA publishes. The record has a list of versions, a range of the type
+    ECOSYSTEM, and a range of the type GIT.
     """
     commits = {
         "type": "GIT",

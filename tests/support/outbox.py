@@ -1,4 +1,4 @@
-"""Provides a clock that tests set, and a package whose publication adds changes to the outbox, for tests of the
+"""Provides helpers for tests of the outbox: a clock that tests set, and a package whose publication adds changes to the
 outbox."""
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tests.support.registry import Network
 
 @dataclass
 class Clock:
-    """A clock for tests of the outbox. It shows the time `time`, in seconds since 1970, until a test sets
-    another time.
+    """A clock for tests of the outbox. It returns `time`, in seconds since 1970. The time changes only when a test sets
+    `time`.
     """
 
     time: float = 4_000_000_000.0

@@ -1,5 +1,5 @@
 """Runs the programs of a PoP machine on free loopback ports: NGINX, workerd, Traffic Server and the tag index. The
-module itself emulates a shield and the store of entitlements.
+module itself emulates two services: a shield (a regional cache machine) and the store of token entitlements.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ KEYS = {
 }
 TRAFFIC_SERVER_USER = "trafficserver"
 _DISKS = 2
-_DISK_BYTES = 256 << 20  # the files that take the place of disks are sparse, so they use little space
+_DISK_BYTES = 256 << 20  # The disks are sparse files, so they use little space.
 
 
 @dataclass
 class Shield:
-    """Emulates a shield machine for a PoP. Clients must present a client certificate, and a secret (the origin key) in
-    a header.
+    """Emulates a shield machine, from which a PoP requests objects. Clients must present a client certificate. They
+    must also send a secret, the origin key, in a header.
     """
 
     objects: dict[str, bytes] = field(default_factory=dict[str, bytes])
@@ -56,7 +56,7 @@ class Shield:
 
 @dataclass
 class Entitlements:
-    """Emulates the store of entitlements for a PoP, with the protocol of workerd's key-value stores."""
+    """Emulates the store from which a PoP reads token entitlements, with the protocol of workerd's KV stores."""
 
     entries: dict[str, bytes] = field(default_factory=dict[str, bytes])
     works: bool = True
@@ -143,7 +143,7 @@ SOURCES = Sources(
     table_regions=["us-east-1", "eu-west-1"],
 )
 
-# Settings of a PoP machine, for tests that read the machine's files and start none of its programs.
+# Settings of a PoP machine. Tests with these settings read the machine's files, and start none of its programs.
 SETTINGS = PopSettings(
     hostname="packages.example.com",
     shields=[ShieldNode("us-east-1-0.shield.example.com:8443", "us-east-1")],
@@ -215,7 +215,9 @@ def install(root: Path, pop: PopSettings, authority: Authority) -> None:
 
 
 def _attach_disks(root: Path, directories: Directories) -> None:
-    """Creates a file for each disk, and writes the lists of disks that the program prepare-nvme would write."""
+    """Creates a file for each disk. Also writes the files that the program prepare-nvme would write: the list of disks,
+    and their number.
+    """
     (root / "dev").mkdir()
     disks = [root / "dev" / f"disk-{number}" for number in range(_DISKS)]
     for disk in disks:
@@ -226,15 +228,15 @@ def _attach_disks(root: Path, directories: Directories) -> None:
 
 
 def _check_health(root: Path, directories: Directories) -> None:
-    """Runs `check-health`, as a PoP's systemd timer does every 10 s."""
+    """Runs `check-health`. On a PoP machine, a systemd timer runs this program every 10 s."""
     program = root / "usr/local/bin/check-health"
     user = TRAFFIC_SERVER_USER if os.geteuid() == 0 else None
     subprocess.run([program, directories.etc, f"{directories.run}/health/l1"], user=user, check=True)
 
 
 def _configure_nginx(pop: PopSettings, changes: Mapping[str, str]) -> Path:
-    """Replaces parts of the PoP's NGINX configuration. `changes` maps each part to its replacement. Returns the
-    configuration file.
+    """Edits the PoP's NGINX configuration, and returns the configuration file. `changes` maps each text to replace to
+    the new text.
     """
     file = Path(pop.directories.etc) / "nginx.conf"
     for before, after in changes.items():
@@ -245,14 +247,15 @@ def _configure_nginx(pop: PopSettings, changes: Mapping[str, str]) -> Path:
 
 @contextlib.contextmanager
 def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generator[Front]:
-    """Starts the NGINX of a PoP, with all its files in the directory `root`. The PoP has no L1, and a stub in place of
-    the edge worker. The stub answers each request with status 200 and the path and query of the URL. NGINX disconnects
-    a client that does not send all headers of a request within `header_seconds`.
+    """Starts the NGINX of a PoP, with all its files in the directory `root`. The PoP has no L1 (the cache at the edge).
+    A stub replaces the edge worker: it answers each request with status 200 and the path and query of the URL. NGINX
+    disconnects clients that do not send all headers of a request within `header_seconds`.
     """
     authority = Authority("tests")
     https, misses = free_ports(2)
     nodes = [ShieldNode("localhost:8443", "us-east-1")]
-    # Without L1, NGINX itself answers the request that asks whether L1 and its disks work.
+    # No L1 runs in this test. NGINX itself therefore answers the health request that asks whether L1 and its disks
+    # work.
     ports = Ports(https=https, l1=misses, misses=misses)
     pop = settings(root, ports, nodes, authority.certificate, waf)
     install(root, pop, authority)
@@ -273,7 +276,7 @@ def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generat
 def running_pop(root: Path, waf: WafArgs | None = None, nginx: Mapping[str, str] | None = None) -> Generator[OwnPop]:
     """Starts a PoP below the directory `root`. All users must be able to enter the parent directories of `root`.
 
-    `nginx` maps parts of the text of NGINX's configuration to the texts that replace them.
+    `nginx` maps texts in NGINX's configuration to their replacements.
     """
     authority = Authority("tests")
     shield, entitlements = Shield(), Entitlements()
@@ -348,7 +351,7 @@ def _run(
     directory: Path,
     stack: contextlib.ExitStack,
 ) -> subprocess.Popen[bytes]:
-    """Starts a program of a PoP as the user `owner`. When the exit stack `stack` closes, it ends the program."""
+    """Starts a program of a PoP as the user `owner`. Ends the program when the exit stack `stack` closes."""
     process = subprocess.Popen(
         command, env={**os.environ, **environment}, user=owner, stdout=errors, stderr=errors, cwd=directory
     )
@@ -368,7 +371,7 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 class _StubServer(socketserver.ThreadingUnixStreamServer):
-    # the number of connections that may wait for the stub to accept them; NGINX answers 502 if more wait
+    # At most this many connections can wait until the stub accepts them. If more connections wait, NGINX answers 502.
     request_queue_size = 1024
     daemon_threads = True
 
@@ -376,7 +379,8 @@ class _StubServer(socketserver.ThreadingUnixStreamServer):
 @contextlib.contextmanager
 def _serving_worker(path: Path, status: int) -> Generator[None]:
     """Runs a stub of the edge worker on the Unix socket `path`. The stub answers all requests with the HTTP status
-    `status`. The body of a 200 response is the path and the query of the request's URL, and other bodies are empty.
+    `status`. The body of a 200 response is the path and query of the request's URL. Bodies of other responses are
+    empty.
     """
     with _StubServer(str(path), _stub_worker_handler(status)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -415,7 +419,8 @@ def _server_tls(root: Path, authority: Authority, certificate: str, key: str) ->
 
 
 class _Server(ThreadingHTTPServer):
-    # the number of connections that may wait to be accepted; further clients connect only after a retry, a second later
+    # At most this many connections can wait until the server accepts them. Further clients must try again a second
+    # later.
     request_queue_size = 1024
 
 

@@ -16,9 +16,9 @@ from typing import Any
 def tarball(
     path: Path, package: Any, *, member: str = "package/package.json", files: Mapping[str, str] | None = None
 ) -> Path:
-    """Writes an npm tarball with the given package.json. `files` maps paths in the package to texts.
+    """Writes an npm tarball with the given package.json. `files` maps paths in the package to the texts of the files.
 
-    `package` may be bytes, which are written unchanged. The same input always gives the same bytes.
+    If `package` is bytes, they are written unchanged. The same input always gives the same bytes.
     """
     members = {member: package if isinstance(package, bytes) else json.dumps(package).encode()}
     members |= {f"package/{name}": text.encode() for name, text in (files or {}).items()}

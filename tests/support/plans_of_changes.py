@@ -1,6 +1,7 @@
-"""Defines changes to a deployed stack, and returns the Pulumi engine's plans for the changes.
+"""Defines changes to a deployed stack, and returns the Pulumi engine's plan for each change.
 
-`python -m tests.support.plans_of_changes` records the plans, so that the unit tests need no engine.
+`python -m tests.support.plans_of_changes` records the plans. Unit tests read the recorded plans and do not need the
+engine.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ _PROGRAMS = ("content", "userData", "userDataBase64", "user-data", "schema")
 
 @contextmanager
 def deployed() -> Generator[TemporarySandbox]:
-    """Runs a temporary sandbox in which the stack has four shields: two in us-east-1, one in eu-west-1, and one on
-    Google Cloud.
+    """Runs a temporary sandbox and deploys a stack in it. The stack has four shields: two in us-east-1, one in
+    eu-west-1, and one on Google Cloud.
     """
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         sandbox.new_stack(STACK)
@@ -72,7 +73,7 @@ def another_domain_and_certificate(sandbox: TemporarySandbox, config: Config) ->
         aws_access_key_id="local",
         aws_secret_access_key="local",
     )
-    # Secrets Manager refuses to delete a secret that has replicas in other regions, so the replica is removed first.
+    # Removes the replica first. Secrets Manager refuses to delete a secret that has replicas in other regions.
     manager.remove_regions_from_replication(
         SecretId=f"artifact-edge/{STACK}/shield", RemoveReplicaRegions=["eu-west-1"]
     )
@@ -103,8 +104,8 @@ def apply_to_config(sandbox: TemporarySandbox, change: Callable[[TemporarySandbo
 
 
 def plan_of(sandbox: TemporarySandbox, name: str) -> Any:
-    """Applies one named change to the stack's config and returns Pulumi's plan for the change. Restores the config
-    afterwards.
+    """Applies one named change to the stack's config. Returns Pulumi's plan for the change. Restores the config at the
+    end.
     """
     file = sandbox.project / "stacks" / f"Pulumi.{STACK}.yaml"
     before = file.read_text()
@@ -118,7 +119,9 @@ def plan_of(sandbox: TemporarySandbox, name: str) -> Any:
 
 
 def slim(document: Any) -> Any:
-    """Returns the parts of a Pulumi plan that the plan gates read. Stack traces, source code and keys are left out."""
+    """Returns the parts of a Pulumi plan that the plan gates (the checks before a deployment) read. Leaves out stack
+    traces, source code and keys.
+    """
 
     def resource(state: Mapping[str, Any] | None) -> Any:
         return state and _shortened({key: state[key] for key in _RECORDED_FIELDS if key in state})
@@ -148,7 +151,7 @@ def _shortened(value: Any) -> Any:
 
 def _boot(key: str, program: str) -> str:
     """Returns the lines of a machine's user data that contain an AWS URL. The plan gate (gates/) reads only these
-    lines. For the key `userDataBase64`, both `program` and the result are compressed.
+    lines. If `key` is `userDataBase64`, both the user data and the result are compressed.
     """
     if key == "userDataBase64":
         return compressed(_boot("userData", gzip.decompress(base64.b64decode(program)).decode()))

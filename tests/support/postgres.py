@@ -17,8 +17,8 @@ import pytest
 from emulation.gcp.spanner.programs import postgres_programs
 
 USER = "registry"
-_UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
-# The tests do not need the data after a run, so PostgreSQL need not write it to the disk.
+_UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root.
+# The tests do not need the data after a run. PostgreSQL therefore does not have to write the data to the disk.
 _SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -32,15 +32,15 @@ _SETTINGS = {
 
 @contextmanager
 def server() -> Generator[Path]:
-    """Starts a PostgreSQL server and yields the directory of its socket, for use as PGHOST.
+    """Starts a PostgreSQL server. Yields the directory of the server's socket, for use as PGHOST.
 
-    Stops the server by its pid afterwards.
+    Stops the server at the end, by its process id.
     """
     programs = postgres_programs()
     assert programs is not None, "PostgreSQL's server is missing; install Debian's package `postgresql`"
     user = _UNPRIVILEGED if os.geteuid() == 0 else None
-    # The path of this directory is short, because PostgreSQL creates a Unix socket in it, and the length of a socket's
-    # path is limited.
+    # PostgreSQL creates a Unix socket in this directory. The directory's path is short, because the operating system
+    # limits the length of socket paths.
     home = Path(tempfile.mkdtemp(prefix="artifact-edge-postgres-", dir="/tmp"))
     try:
         if user is not None:

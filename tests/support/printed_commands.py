@@ -11,8 +11,9 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 
-# tests/e2e/test_docs.py does not run blocks of commands that match these regular expressions. The values are the
-# reasons. tests/unit/docs/test_printed_commands.py still parses the commands of this project's own programs.
+# tests/e2e/test_docs.py does not run documented commands that match one of these regular expressions. The value of each
+# expression is the reason. tests/unit/docs/test_printed_commands.py still parses the commands of this project's own
+# programs.
 NOT_RUN = {
     r"^make |^npm test|pre-commit": "the Makefile's targets are what tests and the pipeline run",
     r"^docker ": "tests/container/test_container.py runs these with a real daemon",
@@ -50,8 +51,8 @@ class Block:
 
     @property
     def reason_not_to_run(self) -> str | None:
-        """Returns why tests/e2e/test_docs.py does not run a documented block of commands, or None if the test runs the
-        block.
+        """Returns the reason why tests/e2e/test_docs.py does not run a documented block of commands. Returns None if
+        the test runs the block.
         """
         found = (reason for pattern, reason in NOT_RUN.items() if re.search(pattern, self.text, re.MULTILINE))
         return next(found, None)

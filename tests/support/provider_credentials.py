@@ -1,5 +1,5 @@
-"""Restarts a sandbox's AWS provider with the credentials of an IAM role. The emulated AWS then checks whether the role
-permits each request of the provider.
+"""Restarts a sandbox's AWS provider with the credentials of an IAM role. The emulated AWS then checks the role's
+permissions for each request of the provider.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def aws_of(sandbox: TemporarySandbox, environment: pytest.MonkeyPatch) -> None:
     for name, value in cloud_environment(sandbox.clouds, {}).items():
         if name.startswith("AWS_"):
             environment.setenv(name, value)
-    # Removes boto3's default session, so that boto3 reads the new environment variables.
+    # Removes boto3's default session. boto3 then creates a session with the new environment variables.
     environment.setattr(boto3, "DEFAULT_SESSION", None)
 
 

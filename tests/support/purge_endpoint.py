@@ -21,8 +21,8 @@ _STATUS = {200: "200 OK", 400: "400 Bad Request", 403: "403 Forbidden", 429: "42
 class PurgeEndpoint:
     """Emulates the purge endpoint of the edge worker (workers/edge/src/purges.ts).
 
-    `purged` contains the keys of all accepted purges. `accepts` returns whether the rate limit allows another purge.
-    While `away` is true, connections to the endpoint fail.
+    `purged` contains the keys of all accepted purges. `accepts` is a function that returns whether the rate limit
+    allows another purge. While `away` is true, connections to the endpoint fail.
     """
 
     def __init__(self, accepts: Callable[[], bool] = lambda: True) -> None:
@@ -44,7 +44,7 @@ class PurgeEndpoint:
         return 200
 
     def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]) -> Answered:
-        """Replaces the HTTP client of WorkerPurges: answers without a network connection."""
+        """Replaces the HTTP client of the class WorkerPurges. Answers requests without a network connection."""
         assert (method, url.endswith("/-/purge")) == ("POST", True)
         if self.away:
             raise urllib3.exceptions.ProtocolError("the test took it away")
@@ -70,7 +70,7 @@ def serving(application: Callable[..., Iterable[bytes]]) -> Generator[str]:
 
 
 class Answered:
-    """A response in the form in which the HTTP library urllib3 returns responses."""
+    """An HTTP response with the same interface as the responses of the library urllib3."""
 
     data = b""
 

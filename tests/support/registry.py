@@ -1,7 +1,8 @@
-"""Provides a stack in emulated clouds that run in the test's process, for tests of the registry.
+"""Provides a stack for tests of the registry. The stack is in emulated clouds that run in the test's process.
 
-The tests run once with objects on S3 (moto) and once with objects on the emulated Cloud Storage, through Google's
-library. Both runs use moto's DynamoDB and the emulated Cloudflare API.
+The tests run twice. In the first run, the objects are on S3, which moto emulates. In the second run, they are on the
+emulated Cloud Storage, and the tests use Google's library. Both runs use moto's DynamoDB and the emulated Cloudflare
+API.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ BUCKET = "origin-us-east-1"
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """Holds a stored object's headers and metadata as readers receive them.
+    """Holds a stored object's headers and metadata in the form in which readers receive them.
 
-    `validator` is the ETag or generation, which changes with each write.
+    `validator` is the object's ETag or generation, which changes with each write.
     """
 
     content_type: str
@@ -80,9 +81,9 @@ class OnS3:
 
 
 class OnCloudStorage:
-    """Reads and writes the Cloud Storage bucket without Google's SDK: it sends HTTP requests to the JSON API.
+    """Reads and writes the Cloud Storage bucket without Google's SDK. It sends HTTP requests to the JSON API.
 
-    The bucket has the settings that infra/blobs/gcs.py gives it.
+    The bucket has the settings from infra/blobs/gcs.py.
     """
 
     def __init__(self, http: requests.Session) -> None:
@@ -115,14 +116,14 @@ class OnCloudStorage:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """Holds a response in the form that the HTTP library urllib3 returns."""
+    """An HTTP response with the same interface as the responses of the library urllib3."""
 
     status: int
     data: bytes
 
 
 class CloudflareInProcess:
-    """Connects the registry's Cloudflare client to the emulated Cloudflare API without a network.
+    """Connects the registry's Cloudflare client to the emulated Cloudflare API in the same process.
 
     While `away` is true, each request raises a connection error.
     """
@@ -140,8 +141,8 @@ class CloudflareInProcess:
 
 @dataclass
 class Network:
-    """A stack in the emulated clouds, for tests of the registry. The registry's commands publish to `target`. `edge` is
-    the emulated edge network, and `bucket` the origin bucket.
+    """A stack in the emulated clouds, for tests of the registry. `target` is the stack to which the registry's commands
+    publish. `edge` is the emulated edge network, and `bucket` is the origin bucket.
     """
 
     target: Target
@@ -167,7 +168,9 @@ class Network:
         return self.bucket.keys()
 
     def entry(self, digest: str) -> Any:
-        """Returns the entry for a token in the edge's entitlement store, or None if the store has none."""
+        """Returns a token's entry in the edge's entitlement store. Returns None if the store has no entry for the
+        token.
+        """
         namespace = self.target.entitlements.namespace_id
         names = [key.name for key in self.edge.kv.namespaces.keys.list(namespace, account_id=ACCOUNT)]
         if f"token:{digest}" not in names:
@@ -219,8 +222,8 @@ def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnCloudStorage:
-    """Returns the origin bucket on the emulated Cloud Storage, and patches the registry to reach this bucket through
-    Google's library without a network.
+    """Returns the origin bucket on the emulated Cloud Storage. Also patches the registry, which then reaches this
+    bucket through Google's library without a network.
     """
     http = in_process_google.session(in_process_google.application(directory))
 
@@ -235,7 +238,9 @@ def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnClou
 
 
 def missing_files(network: Network) -> set[str]:
-    """Returns the keys of missing objects: a packument or a simple index names them, but the bucket lacks them."""
+    """Returns the keys of missing objects. A packument or a simple index refers to such an object, but the bucket does
+    not contain it.
+    """
     keys, named = network.objects(), set[str]()
     for key in keys:
         if key.endswith("packument.json"):

@@ -1,7 +1,7 @@
-"""Requests of registry clients, which no firewall may refuse, and attacks, which each firewall must refuse.
+"""Contains requests of package clients, which no firewall may refuse, and attacks, which every firewall must refuse.
 
-A request is its method, its path and query, and its header fields. The source code and the logs of npm, pip, uv and
-image clients show the requests of these clients.
+Each request consists of a method, a path with query, and header fields. The clients' requests come from the source code
+and the logs of npm, pip, uv and image clients.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SERVED: Sequence[Sent] = (
     ("GET", "/npm/%40acme%2Fweb", {}),
     ("GET", "/npm/@acme/web/-/web-1.0.0-rc.1.tgz", {}),
     ("GET", "/npm/-/ping", {}),
-    ("GET", "/npm//left-pad", {}),  # the path that corepack requests if the registry's URL ends with a slash
+    ("GET", "/npm//left-pad", {}),  # corepack requests this path if the registry's URL ends with a slash.
     ("GET", "/npm/left-pad/", {}),
     ("POST", "/npm/-/npm/v1/security/advisories/bulk", {"content-length": "20000"}),
     ("PUT", "/npm/@acme%2fweb", {"content-length": "500"}),
@@ -82,14 +82,14 @@ REFUSED: Sequence[Sent] = (
     ("POST", "/token", {"content-length": "1000000"}),
 )
 
-# Word lists of the OWASP Core Rule Set for web application firewalls. Each line of such a file is a word that the rules
-# look for in requests. Many of these words are legal names of packages.
+# Word lists of the OWASP Core Rule Set for web application firewalls. Each line of a list is a word. The rules treat
+# requests that contain such a word as attacks. However, many of the words are valid package names.
 _WORDS = ("lfi-os-files", "restricted-files", "php-function-names-933150", "unix-shell", "sql-errors")
 
 
 def requests_with_suspicious_names(rules: Path) -> Iterator[Sent]:
-    """Yields one request for each package name that the OWASP Core Rule Set in the directory `rules` treats as
-    suspicious. The requests are of five kinds in turn, such as uploads and searches.
+    """Yields a request for each package name that the OWASP Core Rule Set treats as suspicious. `rules` is the
+    directory of the rule set. The requests alternate between five kinds, such as uploads and searches.
     """
     for number, name in enumerate(sorted(_names(rules))):
         encoded = quote(name, safe="")
@@ -104,8 +104,8 @@ def requests_with_suspicious_names(rules: Path) -> Iterator[Sent]:
 
 
 def _names(rules: Path) -> set[str]:
-    """Returns the words that the OWASP Core Rule Set treats as suspicious, if they are also valid names of image
-    repositories (OCI Distribution Specification, "Pulling manifests").
+    """Returns the valid image repository names among the words that the OWASP Core Rule Set treats as suspicious. The
+    OCI Distribution Specification defines valid names ("Pulling manifests").
     """
     name = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*")
     words = [word for file in _WORDS for word in (rules / f"{file}.data").read_text().splitlines()]

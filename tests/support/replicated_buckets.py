@@ -1,5 +1,5 @@
-"""Serves an emulated S3 with replication for unit tests. One bucket replicates to a second bucket, and a third bucket
-has no replication rule.
+"""Serves an emulated S3 for unit tests of replication. There are three buckets: a source, its replica, and a third
+bucket without a replication rule.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def _served() -> Generator[Any]:
             client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         write_role(client, [document_statement("s3:*", "*")])
         client.put_object(Bucket="source", Key="kept/before", Body=b"before the rule")
-        # The object is older than the replication rule, so S3 must not replicate the object. The emulated S3 processes
-        # new objects in another thread. The rule must not exist before this thread has processed the object.
+        # S3 must not replicate this object, because it is older than the replication rule. The emulated S3 processes
+        # new objects in another thread. The test waits for this thread before it creates the rule.
         settled(client)
         replicate(client, "source", "replica")
         yield client

@@ -1,6 +1,4 @@
-"""Provides tests with the credentials of an IAM role, and with an emulated AWS API that checks the role's
-permissions.
-"""
+"""Provides tests with the credentials of an IAM role. An emulated AWS API checks the role's permissions."""
 
 from __future__ import annotations
 
@@ -25,8 +23,8 @@ from tests.support.purge_endpoint import serving
 def role_credentials(role: str, needed: set[RequiredPermission]) -> Generator[None]:
     """Makes boto3 use the credentials of a role of the current AWS account.
 
-    boto3 then calls the sandbox's AWS API, whose middleware evaluates the role's permissions. Each permission that a
-    call needs is added to `needed`.
+    boto3 then calls the sandbox's AWS API, which checks the role's permissions. The function adds each permission that
+    a call needs to `needed`.
     """
     evaluate = permissions.is_permitted
 
@@ -43,7 +41,7 @@ def role_credentials(role: str, needed: set[RequiredPermission]) -> Generator[No
         environment.setenv("AWS_ACCESS_KEY_ID", given["AccessKeyId"])
         environment.setenv("AWS_SECRET_ACCESS_KEY", given["SecretAccessKey"])
         environment.setenv("AWS_SESSION_TOKEN", given["SessionToken"])
-        # boto3's default session would keep the credentials that it found first, so boto3 must create a new session.
+        # Makes boto3 create a new default session. The old session would keep the credentials that it found first.
         environment.setattr(boto3, "DEFAULT_SESSION", None)
         environment.setattr(permissions, "is_permitted", recorded)
         yield

@@ -1,6 +1,6 @@
-"""Reads the runbooks in the documentation, so that tests run their commands as printed.
+"""Reads the runbooks in the documentation. Tests run the commands of the runbooks as printed.
 
-A runbook is a section of a page. tests/unit/docs/test_runbooks.py checks that each one has a test that runs it.
+A runbook is a section of a page. tests/unit/docs/test_runbooks.py checks that a test runs each runbook.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PAGES = ("docs/operations.md", "docs/state.md", "docs/deploying.md")
 
 @dataclass(frozen=True)
 class Runbook:
-    """A runbook, which is a section of a documentation page. `text` has everything below its heading, up to the next
+    """A runbook: one section of a documentation page. `text` contains everything from the section's heading to the next
     heading.
     """
 
@@ -26,10 +26,10 @@ class Runbook:
     text: str
 
     def blocks(self, values: Mapping[str, str]) -> list[str]:
-        """Returns the runbook's blocks of shell commands in the order in which the page prints them.
+        """Returns the runbook's blocks of shell commands, in the order of the page.
 
-        `values` maps texts on the page, such as the placeholder `<stack>`, to the texts that replace them in the test.
-        Fails if the runbook lacks one of these texts, or if a placeholder has no value.
+        `values` maps texts on the page, such as the placeholder `<stack>`, to their replacements in the test. Fails if
+        the runbook does not contain one of the texts, or if a placeholder has no replacement.
         """
         return [self._filled(block, values) for block in blocks_of(self.text)]
 
@@ -58,14 +58,14 @@ def runbook(page: str, heading: str) -> Runbook:
 
 
 def sections(page: str) -> dict[str, str]:
-    """Returns a mapping from each heading of a documentation page to the text of the heading's section."""
+    """Returns the sections of a documentation page. The keys are the headings, and the values are the texts."""
     _, *parts = re.split(r"(?m)^#+ (?=\S)", _without_comments((CHECKOUT / page).read_text()))
     found = [part.partition("\n") for part in parts]
     return {heading: text for heading, _, text in found}
 
 
 def _without_comments(page: str) -> str:
-    """Indents each comment at the start of a line in the page's code blocks, because such a comment looks like a
-    Markdown heading.
+    """Indents comments at the start of a line in the page's code blocks. Without indentation, such a comment looks like
+    a Markdown heading.
     """
     return re.sub(r"(?ms)^```.*?^```$", lambda block: re.sub(r"(?m)^#", " #", block[0]), page)

@@ -1,7 +1,8 @@
 """Serves emulated clouds over HTTP, for tests that run the registry in a separate process.
 
 The clouds are moto's AWS, the emulated Cloud Storage and the emulated Cloudflare API. The objects are on S3 or on Cloud
-Storage. Each write calls a function that the test provides, the gate. The gate may record, delay or prevent the write.
+Storage. A test can provide a gate: a function that is called for each write. The gate may record, delay or prevent the
+write.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ ACCOUNT = "0123456789abcdef0123456789abcdef"
 BUCKET = "origin-us-east-1"
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-# A gate: a function that a test puts in front of the writes to a cloud. The gate gets the name of a write, such as `PUT
-# <key>`, and a function that makes the write and returns the response. It can thus observe or prevent the write.
+# A gate is a function of a test that controls the writes to a cloud. The gate gets the name of a write, such as `PUT
+# <key>`, and a function. This function makes the write and returns the response. The gate prevents the write if it does
+# not call the function.
 Gate = Callable[[str, Callable[[], Iterable[bytes]]], Iterable[bytes]]
 
 
@@ -48,7 +50,7 @@ class OnS3:
         self._s3 = _client("s3", url)
 
     def empty(self) -> None:
-        """Creates the bucket anew after a reset of moto, because the reset removes all buckets."""
+        """Creates the bucket again after a reset of moto, because the reset removes all buckets."""
         self._s3.create_bucket(Bucket=BUCKET)
 
     def keys(self) -> list[str]:
@@ -98,9 +100,8 @@ class OnCloudStorage:
 
 @dataclass
 class ServedClouds:
-    """Holds the settings and clients of the emulated clouds. Each write request to the clouds calls the function
-    `gate`, which decides what happens with the request. The default function lets every write pass. A test can set
-    another function.
+    """Holds the settings and clients of the emulated clouds. Each write request calls the function `gate`, which can
+    let the write pass, delay it or prevent it. By default, every write passes. A test can set another function.
     """
 
     environment: dict[str, str]
@@ -110,7 +111,7 @@ class ServedClouds:
     gate: Gate
 
     def forget(self) -> None:
-        """Empties the emulated bucket and metadata table. Resets `gate`, so that every write passes again."""
+        """Empties the emulated bucket and metadata table. Also resets `gate`: every write passes again."""
         self.gate = _pass
         httpx.post(f"{self.environment['AWS_ENDPOINT_URL']}/moto-api/reset", timeout=60).raise_for_status()
         self.bucket.empty()
@@ -205,8 +206,8 @@ def _pass(name: str, make: Callable[[], Iterable[bytes]]) -> Iterable[bytes]:
 
 
 def _aws_write(environ: dict[str, Any]) -> str:
-    """Returns a name for a write request to AWS, such as `PUT <key>` or `transaction`. Returns an empty text for a
-    read.
+    """Returns a name for a write request to AWS, such as `PUT <key>` or `transaction`. Returns an empty text for other
+    requests.
     """
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target.startswith("DynamoDB_"):
@@ -217,8 +218,8 @@ def _aws_write(environ: dict[str, Any]) -> str:
 
 
 def _google_write(environ: dict[str, Any]) -> str:
-    """Returns a name for a write request to Cloud Storage, such as `PUT <key>`, in the same form as for S3. Returns an
-    empty text for other requests. For an upload, the function reads the key from the request's body.
+    """Returns a name for a write request to Cloud Storage, such as `PUT <key>`. The names have the same form as for S3.
+    Returns an empty text for other requests. For an upload, the function reads the key from the request's body.
     """
     if environ["REQUEST_METHOD"] == "DELETE":
         return f"DELETE {unquote(environ['PATH_INFO'].partition('/o/')[2])}"

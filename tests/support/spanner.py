@@ -1,4 +1,4 @@
-"""Runs Google's Spanner emulator on machines that have it installed (docs/decisions/spanner-on-postgresql.md)."""
+"""Runs Google's Spanner emulator in tests, if the emulator is installed (docs/decisions/spanner-on-postgresql.md)."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ class Refused(Exception):
 
 @dataclass
 class Spanner:
-    """Connects to an instance of Google's Spanner emulator.
+    """Gives access to an instance of Google's Spanner emulator.
 
-    `api` is a client of the emulator's REST API. `grpc` is the address for SPANNER_EMULATOR_HOST.
+    `api` is a client of the emulator's REST API. `grpc` is the address for the environment variable
+    SPANNER_EMULATOR_HOST.
     """
 
     api: httpx.Client
@@ -71,7 +72,7 @@ class Spanner:
 
 @pytest.fixture(scope="session")
 def spanner() -> Generator[Spanner]:
-    """Starts Google's Spanner emulator, and skips the test if the emulator is not installed."""
+    """Starts Google's Spanner emulator. Skips the test if the emulator is not installed."""
     gateway = shutil.which("gateway_main", path=f"{_DIRECTORY}:{os.environ.get('PATH', '')}")
     if gateway is None:
         pytest.skip("Google's Spanner emulator is not installed")

@@ -1,7 +1,8 @@
-"""Lists the parts of PostgreSQL's SQL that Spanner's dialect also has, as far as the registry uses them.
+"""Checks that SQL statements use only features that both PostgreSQL and Spanner's PostgreSQL dialect have. This module
+lists the features that the registry uses.
 
-PostgreSQL's own parser (pglast) reads the statements. Every part that is not listed is refused. Look up a new part in
-Spanner's documentation ("The PostgreSQL language in Spanner") before you add it.
+PostgreSQL's own parser (pglast) reads the statements. The check refuses every feature that is not listed. Before you
+add a feature, look it up in Spanner's documentation ("The PostgreSQL language in Spanner").
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ _PARTS = (
 )
 _TYPES = frozenset(["bool", "bytea", "date", "float8", "int8", "jsonb", "numeric", "text", "timestamptz", "varchar"])
 _CONSTRAINTS = frozenset({ConstrType.CONSTR_PRIMARY, ConstrType.CONSTR_NOTNULL, ConstrType.CONSTR_NULL})
-# Maps each kind of SQL syntax node to the fields of the node that Spanner does not support, or interprets differently
-# from PostgreSQL.
+# The keys are kinds of SQL syntax nodes. The values are the fields of these nodes that Spanner does not support, or
+# interprets differently from PostgreSQL.
 _WITHOUT = {
     "SelectStmt": ("lockingClause", "intoClause", "distinctClause", "windowClause"),
     "InsertStmt": ("onConflictClause",),
@@ -37,9 +38,9 @@ _PERMANENT = "p"
 
 
 def refusals(sql: str) -> list[str]:
-    """Returns an error message for each feature of the SQL statements in `sql` that Spanner's dialect lacks.
+    """Returns an error message for each feature of the SQL statements in `sql` that Spanner's dialect does not support.
 
-    The texts `%s` and `%b` in the statements stand for parameters.
+    `%s` and `%b` in the statements are parameters.
     """
     numbers = iter(range(1, 100))
     parsed: tuple[Any, ...] = cast(Any, parse_sql)(re.sub("%[sb]", lambda _: f"${next(numbers)}", sql))

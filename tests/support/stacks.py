@@ -1,5 +1,5 @@
 """Deploys the stacks of this repository in the test's process, without the Pulumi engine. The resource handlers of the
-emulated Pulumi providers create the resources, as they do when the engine calls them.
+emulated Pulumi providers create the resources. The engine would call the same handlers.
 """
 
 from __future__ import annotations
@@ -34,15 +34,14 @@ from tests.support.harness import Deployment, aws_account, deploy
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
-# Config of a stack with PoPs on machines of our own. Tests use it because none of the repository's stack files has such
-# PoPs.
+# Stack config with PoPs on machines of our own. None of the repository's stack files has such PoPs.
 WITH_POPS: Mapping[str, Any] = {
     "pops": [
         {"region": "us-west-2", "machine_type": "i4i.large", "nodes": 2},
         {"region": "eu-west-1", "machine_type": "i4i.large", "nodes": 1},
     ]
 }
-# Settings of a stack with the same PoPs as in WITH_POPS. Clients reach these PoPs through AWS Global Accelerator.
+# Stack config with the same PoPs as WITH_POPS. Clients reach the PoPs through AWS Global Accelerator.
 WITH_ACCELERATOR: Mapping[str, Any] = {**WITH_POPS, "pops_reached_by": "global-accelerator"}
 ON_GOOGLE: Mapping[str, Any] = {
     "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"], "lock": "governance"},
@@ -54,15 +53,17 @@ ORIGIN_KEY, SIGNING_KEY, API_KEY, PURGE_KEY = "o" * 43, "s" * 43, "a" * 43, "p" 
 
 
 def stack_config(environment: str) -> dict[str, str]:
-    """Returns the stack's config as Pulumi passes it to the program: every value is a text, and objects are
-    JSON texts.
+    """Returns the stack's config in the form that the Pulumi program receives. Every value is a text. Objects are JSON
+    texts.
     """
     document: dict[str, Any] = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{environment}.yaml").read_text())
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in document["config"].items()}
 
 
 def as_config(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Returns settings of the namespace `artifact-edge` as Pulumi passes them to the program."""
+    """Returns settings of the config namespace `artifact-edge` in the form that the Pulumi program receives. Every
+    value is a text.
+    """
     return {
         f"artifact-edge:{key}": value if isinstance(value, str) else json.dumps(value)
         for key, value in settings.items()
@@ -70,11 +71,11 @@ def as_config(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def first_up(environment: str, changes: Mapping[str, Any] | None = None, *, stack: str = "") -> Deployment:
-    """Returns the result of a first `pulumi up` with an environment's config. `changes` replaces values of this
+    """Returns the result of a first `pulumi up` with an environment's config. `changes` overrides values of this
     config.
 
-    All tests that ask for the same config share one deployment, so no test may change the result. The stack has the
-    environment's name unless `stack` is given.
+    Tests with the same arguments share one deployment, so no test may change the result. The stack is named after the
+    environment unless `stack` is given.
     """
     return _first_up(environment, json.dumps(changes or {}, sort_keys=True), stack or environment)
 
@@ -94,8 +95,8 @@ def brought_up(
 ) -> tuple[Deployment, httpx.Client]:
     """Runs a first `pulumi up` in the current emulated AWS account.
 
-    `credentials` replaces the AWS credentials while the program runs, but not while this function prepares the account.
-    Returns the deployment and a client of the stack's Google Cloud project.
+    The Pulumi program uses the AWS credentials in `credentials`. The preparation of the account uses the default
+    credentials. Returns the deployment and a client of the stack's Google Cloud project.
     """
     patch_certificates(lambda: pki.Authority(directory))
     account = in_process.client(directory, resolve=PublicDns())
@@ -124,7 +125,7 @@ def brought_up(
 
 
 def create_boundary(config: Mapping[str, str]) -> None:
-    """Creates the IAM policy that is the permissions boundary of the stack's roles, unless the account has it already.
+    """Creates the IAM policy that is the permissions boundary of the stack's roles, unless the policy exists already.
 
     In a real account, the bootstrap program creates this policy.
     """
@@ -137,7 +138,9 @@ def create_boundary(config: Mapping[str, str]) -> None:
 
 
 def write_edge_secret(environment: str, directory: Path) -> None:
-    """Writes the edge's secrets to Secrets Manager, in place of the command `registry keys init`."""
+    """Writes the secrets of the edge to Secrets Manager. In a real account, the command `registry keys init` writes
+    them.
+    """
     authority = pki.Authority(directory)
     pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
     secret = {

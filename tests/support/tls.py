@@ -13,7 +13,9 @@ from cryptography.x509.oid import NameOID
 
 
 def server_context(directory: Path, name: str) -> ssl.SSLContext:
-    """Returns a TLS server context for the given name. Writes `certificate.pem` to `directory` for clients to trust."""
+    """Returns the TLS context of a server with the given name. Writes its self-signed certificate to `certificate.pem`
+    in `directory`. Clients of the server must trust this certificate.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)

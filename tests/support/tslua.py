@@ -1,8 +1,9 @@
 """Runs a script of Traffic Server's tslua plugin in LuaJIT, without Traffic Server and without a network.
 
-LuaJIT is the interpreter that the plugin embeds. The script runs unchanged, against an emulation of the plugin's `ts`
-object. The emulation has only the calls that the project's scripts make, each in the hooks where the plugin offers the
-call. Any other call raises an error, so a script that needs a new call fails until the emulation has the call.
+LuaJIT is the interpreter that the plugin embeds. The script runs unchanged. Its object `ts` is an emulation of the
+plugin's object. The emulation has only the functions that the project's scripts call, each in the hooks in which the
+plugin offers it. Any other call raises an error. If a script needs a new function, add the function to the emulation.
+
 Reference: docs.trafficserver.apache.org, "Lua Plugin".
 """
 
@@ -23,7 +24,7 @@ Hook = Literal["CACHE_LOOKUP_COMPLETE", "SEND_REQUEST_HDR", "READ_RESPONSE_HDR",
 _HOOKS: tuple[Hook, ...] = ("CACHE_LOOKUP_COMPLETE", "SEND_REQUEST_HDR", "READ_RESPONSE_HDR", "SEND_RESPONSE_HDR")
 _LOOKUPS: tuple[Lookup, ...] = ("MISS", "HIT_STALE", "HIT_FRESH", "SKIPPED")
 
-# Makes Lua raise an error for an unknown global name. Without this code, Lua reads a misspelt constant as nil.
+# Makes Lua raise an error for an unknown global name. Without this code, the value of a misspelt constant would be nil.
 _REFUSE_UNKNOWN_GLOBALS = """
 setmetatable(_G, {__index = function(_, name) error('unknown global ' .. name, 2) end})
 """
@@ -34,8 +35,8 @@ io.open = function(path, mode) return open(ROOT .. path, mode) end
 
 
 class Headers:
-    """Holds the header fields of a message. Names match without regard to upper and lower case. If a field is set to
-    None, it is removed.
+    """Holds the header fields of a message. Upper and lower case in names make no difference. A field that is set to
+    None is removed.
     """
 
     def __init__(self, fields: Mapping[str, str] | None = None) -> None:
@@ -54,8 +55,8 @@ class Headers:
 
 
 class Script:
-    """Runs a Lua script of the shield. The directory `root` replaces the machine's file system, and `now` is the time
-    of the script's clock in seconds.
+    """Runs a Lua script of the shield. The directory `root` replaces the root of the machine's file system. `now` is
+    the time that the script's clock shows, in seconds.
     """
 
     def __init__(self, path: Path, root: Path) -> None:
@@ -77,7 +78,9 @@ class Script:
     def request(
         self, headers: Mapping[str, str] | None = None, *, method: str = "GET", uri: str = "/", port: int = EDGE_PORT
     ) -> Transaction:
-        """Runs the Lua function `do_remap` for a request, as Traffic Server does for a rule of remap.config."""
+        """Calls the script's function `do_remap` for a request. Traffic Server does the same for a rule of
+        remap.config.
+        """
         transaction = Transaction(self, Message(Headers(headers), method=method, uri=uri, port=port))
         transaction.run(self._remap)
         return transaction
@@ -93,14 +96,15 @@ class Message:
     arguments: str = "as=sent"
     port: int = 0
     status: int = 0
-    # Whether Traffic Server's cache may store the response. A script can set this for a response of the origin.
+    # Whether Traffic Server's cache may store the response. A script can change this value for a response of the
+    # origin.
     is_storable: bool = True
 
 
 @dataclass
 class Transaction:
-    """One request that runs through a Lua script. As Traffic Server does, this class calls the functions that the
-    script has registered for hooks.
+    """One request that passes through a Lua script. The class calls the functions that the script has registered for
+    hooks, in the same way as Traffic Server.
 
     If the script refuses the request, `refusal` contains the status and the body of the script's response.
     """
@@ -118,14 +122,15 @@ class Transaction:
         assert handler() == 0, "a handler of tslua ends with 0, or the transaction is taken over"
 
     def look_up(self, lookup: Lookup) -> dict[str, str]:
-        """Emulates the end of a cache look-up with the result `lookup`: calls the function that the Lua script has
-        registered for the hook CACHE_LOOKUP_COMPLETE. Returns the headers of the client's request after this call.
+        """Emulates the end of a cache look-up with the result `lookup`. Calls the function that the Lua script has
+        registered for the hook CACHE_LOOKUP_COMPLETE. Returns the headers that the client's request has after this
+        call.
         """
         self._run("CACHE_LOOKUP_COMPLETE", lookup=lookup)
         return self.client_request.headers.all()
 
     def send_request(self, lookup: Lookup, headers: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Emulates a request to the origin: calls the function that the script has registered for the hook
+        """Emulates a request to the origin. Calls the function that the script has registered for the hook
         SEND_REQUEST_HDR. Returns the headers that the origin receives.
         """
         sent = Message(Headers(self.client_request.headers.all() if headers is None else headers))
@@ -133,7 +138,7 @@ class Transaction:
         return sent.headers.all()
 
     def read_response(self, status: int, headers: Mapping[str, str] | None = None) -> Message:
-        """Emulates a response of the origin: calls the function that the Lua script has registered for the hook
+        """Emulates a response of the origin. Calls the function that the Lua script has registered for the hook
         READ_RESPONSE_HDR. Returns the response that Traffic Server caches.
         """
         answer = Message(Headers(headers), status=status)
@@ -141,7 +146,7 @@ class Transaction:
         return answer
 
     def send_response(self, status: int, lookup: Lookup, headers: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Emulates a response to the client: calls the function that the script has registered for the hook
+        """Emulates a response to the client. Calls the function that the script has registered for the hook
         SEND_RESPONSE_HDR. Returns the headers that the client receives.
         """
         answer = Message(Headers(headers), status=status)
@@ -202,7 +207,7 @@ class _Response:
 
 
 class _ReceivedResponse:
-    """Emulates the Lua object `ts.http` as scripts see it in Traffic Server's hook for responses of the origin."""
+    """Emulates the Lua object `ts.http` in the hook READ_RESPONSE_HDR, which handles responses of the origin."""
 
     def __init__(self, answer: Message) -> None:
         self._answer = answer
@@ -226,8 +231,8 @@ class _Http:
 
 
 class _Ts:
-    """Emulates Traffic Server's Lua object `ts` while a hook of a script runs. `parts` are the attributes of `ts` that
-    exist only in this hook, such as `server_request`.
+    """Emulates Traffic Server's Lua object `ts` during a hook. `parts` contains attributes of `ts` that exist only in
+    this hook, such as `server_request`.
     """
 
     def __init__(self, transaction: Transaction, lookup: Lookup | None = None, **parts: Any) -> None:

@@ -1,4 +1,4 @@
-"""Waits in a test for changes that another process makes."""
+"""Helpers for tests that wait for a change by another process."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 120) -> bool:
-    """Returns whether the condition becomes true within the given seconds.
+    """Waits until the condition becomes true. Returns false if it stays false for the given number of seconds.
 
-    The default is long, because the machine runs other tests at the same time.
+    The default time is long, because the computer may run other tests at the same time.
     """
     deadline = time.monotonic() + seconds
     while not holds():

@@ -1,4 +1,4 @@
-"""Loads the workflows and actions of this repository for tests."""
+"""Loads this repository's GitHub workflows and actions for tests."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
-# Maps the field `shell` of a workflow step to the command with which GitHub runs the step's script (GitHub Docs,
-# "Workflow syntax for GitHub Actions", `jobs.<job_id>.steps[*].shell`).
+# The keys are values of the field `shell` of a workflow step. The values are the commands with which GitHub runs the
+# step's script (GitHub Docs, "Workflow syntax for GitHub Actions", `jobs.<job_id>.steps[*].shell`).
 SHELLS = {None: ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"]}
 _ROOT = Path(__file__).parents[2]
 WORKFLOWS = {file.name: yaml.safe_load(file.read_text()) for file in (_ROOT / ".github/workflows").glob("*.yml")}

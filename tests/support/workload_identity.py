@@ -1,9 +1,9 @@
-"""A workload identity provider of Google Cloud, which exchanges identity tokens as Google's Security Token Service
-does.
+"""Emulates a workload identity provider of Google Cloud. The provider exchanges identity tokens, as Google's Security
+Token Service does.
 
 Sources: Google Cloud, "Configure Workload Identity Federation with deployment pipelines"; IAM API Reference,
-"projects.locations.workloadIdentityPools.providers"; "Troubleshoot Workload Identity Federation". The expressions are
-evaluated by Google's own implementation of the Common Expression Language.
+"projects.locations.workloadIdentityPools.providers"; "Troubleshoot Workload Identity Federation". Google's own
+implementation of the Common Expression Language evaluates the expressions.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ MOST_SUBJECT_BYTES = 127
 
 
 class Refused(Exception):
-    """Raised where the real Google Cloud would refuse a token or the settings of a provider."""
+    """Raised in cases in which the real Google Cloud refuses a token or the settings of a provider."""
 
 
 @dataclass(frozen=True)
 class Provider:
     """A provider of a workload identity pool.
 
-    `name` is the full name of the provider. By default, Google accepts only tokens whose audience is this name.
+    `name` is the full name of the provider. Google's default audience is this name: the provider accepts only tokens
+    for it.
     """
 
     name: str
@@ -45,8 +46,11 @@ class Provider:
     def subject(self, claims: Mapping[str, Any]) -> str:
         """Returns the subject of the federated identity that a token with these claims gets.
 
-        Raises Refused if the token is of another issuer or audience, if `attribute_condition` is not true, if
-        `attribute_condition` or `attribute_mapping` reads a claim that the token lacks, or if the subject is too long.
+        Raises Refused in each of these cases:
+        - The token has another issuer or audience.
+        - `attribute_condition` is not true.
+        - `attribute_condition` or `attribute_mapping` reads a claim that the token does not have.
+        - The subject is too long.
         """
         if claims["iss"] != self.issuer:
             raise Refused(f"the token is of the issuer {claims['iss']}")

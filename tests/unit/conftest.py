@@ -1,4 +1,4 @@
-"""Provides emulated clouds that run in the test process, a new one for each test that requests one."""
+"""Provides fixtures of emulated clouds that run in the test process. Each test gets its own emulated cloud."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.harness import aws_account
 
-# On a busy machine, each example can take long. With Hypothesis's default deadline of 200 ms, a test would then fail.
+# Disables Hypothesis's default deadline of 200 ms for each example. On a busy computer, an example can take longer, and
+# the test would fail.
 settings.register_profile("any-speed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-speed")
 

@@ -17,16 +17,16 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 FOLDERS: list[str] = SETTINGS["root_packages"]
 
-# Modules that no other module imports. Commands start the first two by their paths. The third is part of a sample
-# package.
+# Modules that no other module imports. Commands start the first two modules by their paths. The third module is part of
+# a sample package.
 NOT_IMPORTED = {
     "tests/e2e/buckets/__main__.py",
     "tests/e2e/program/__main__.py",
     "local/samples/python/acme_greeter/__init__.py",
 }
 
-# Imports that the import contract forbids: one for each rule of the contract. Each has the importing module and the
-# imported module.
+# Imports that the import contract forbids: one for each rule of the contract. Each pair names the importing module
+# first, and then the imported module.
 FORBIDDEN = [
     ("contract", "registry"),
     ("contract", "boto3"),
@@ -46,7 +46,7 @@ FORBIDDEN = [
 
 
 def sources(folder: Path) -> Iterator[Path]:
-    """Yields the Python files beneath `folder`, without those that npm packages contain."""
+    """Yields the Python files beneath `folder`, but no files in `node_modules`."""
     for directory, below, files in os.walk(folder):
         below[:] = [name for name in below if name != "node_modules"]
         yield from (Path(directory, name) for name in files if name.endswith(".py"))

@@ -1,7 +1,8 @@
-"""Tests that each Pulumi program finds the repository's packages if it is started as the Pulumi engine starts it.
+"""Tests that each Pulumi program finds the repository's packages. The tests start the programs as the Pulumi engine
+starts them.
 
-The program runs with the Python of .venv, and without environment variables such as PYTHONPATH, which could add the
-repository to the paths from which Python imports.
+The program runs with the Python of .venv. The environment has no variables such as PYTHONPATH, because these could add
+the repository to Python's import paths.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 
 START = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"
 
-# For each Pulumi program, the pattern of a line that it prints after its imports. The programs of `stacks` and
-# `bootstrap` name the first missing setting. The policy pack prints the port of its server.
+# Each Pulumi program prints a line after its imports. Maps the program's directory to a pattern of this line. The
+# programs `stacks` and `bootstrap` name the first missing setting. The policy pack prints the port of its server.
 PROGRAMS = {"stacks": r"artifact-edge:\w+: missing", "bootstrap": r"'aws:region'", "policies": r"^\d+$"}
 
 

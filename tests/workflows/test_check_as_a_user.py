@@ -1,10 +1,10 @@
 """Runs each job of .github/workflows/check.yml in a new user account that is not root, from a fresh clone.
 
-`make test-workflow` runs all jobs, which takes about an hour; `-k style` selects one. The account exists only during
-the run.
+`make test-workflow` runs all jobs, which takes about an hour. pytest's option `-k` selects a job, as in `-k style`. The
+account exists only during the run.
 
-On GitHub's runner, the jobs install Python, Node.js and the Pulumi engine by actions. The test skips these steps,
-because the account already has these programs. It copies the Pulumi engine from root's cache. Commands after `sudo` run
+On GitHub's runner, actions install Python, Node.js and the Pulumi engine. The test skips these steps, because the
+machine already has Python and Node.js. The test copies the Pulumi engine from root's cache. Commands after `sudo` run
 as root.
 """
 
@@ -27,8 +27,8 @@ from local.checkout import CHECKOUT
 from tests.support.workflows import ACTIONS, SHELLS, WORKFLOWS
 
 CHECK = WORKFLOWS["check.yml"]
-# Prefixes of the names of the environment variables with which this machine reaches package registries. A runner of
-# GitHub needs none of these variables.
+# Some environment variables configure how this machine reaches package registries. The names of these variables begin
+# with one of these prefixes. GitHub's runners do not need the variables.
 REGISTRIES = (
     "PIP_",
     "UV_",

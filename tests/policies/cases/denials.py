@@ -1,4 +1,6 @@
-"""Test cases for the policies on IAM deny statements, on the administration of KMS keys, and on locks of S3 objects."""
+"""Test cases for three groups of policies: on IAM deny statements, on the administration of KMS keys, and on S3 object
+locks.
+"""
 
 from __future__ import annotations
 

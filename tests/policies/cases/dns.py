@@ -22,8 +22,8 @@ OF_CLIENTS = resource(RECORD, {"name": "packages.x.io"})
 
 
 def clients_check(**changes: Any) -> PolicyResource:
-    """Returns a health check of the hostname that clients connect to. The health check meets the policies. `changes`
-    replaces inputs of the health check.
+    """Returns a health check of the hostname that clients connect to. The policies accept this health check. `changes`
+    overrides inputs of the health check.
     """
     return resource(CHECK, {"fqdn": "packages.x.io", "type": "HTTPS", "enableSni": True, **changes})
 

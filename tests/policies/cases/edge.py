@@ -16,7 +16,9 @@ FALLBACK = "cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallback
 
 
 def hostname(min_tls_version: str = "1.2") -> PolicyResource:
-    """Returns the Cloudflare custom hostname `HOST`, which clients use. It belongs to the zone with the id `z`."""
+    """Returns the Cloudflare custom hostname `HOST`, which clients use. The custom hostname belongs to the zone with
+    the id `z`.
+    """
     ssl = {"settings": {"minTlsVersion": min_tls_version}} if min_tls_version else {}
     return resource("cloudflare:index/customHostname:CustomHostname", {"hostname": HOST, "zoneId": "z", "ssl": ssl})
 
@@ -118,8 +120,8 @@ CASES = [
             [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/*", **script})],
             "route",
         )
-        # The policy must report the DNS record PROXIED: its route names no script, or a script that is unknown until
-        # the apply.
+        # The policy must report the DNS record PROXIED in both cases. In the first case, its route names no script. In
+        # the second case, the script's name is unknown until the apply.
         for script in ({}, {"script": UNKNOWN_STRING_VALUE})
     ],
     Case(

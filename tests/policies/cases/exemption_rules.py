@@ -6,7 +6,9 @@ from tests.policies.cases.parts import PRIMARY, Case
 
 
 def exemption(**changes: str) -> str:
-    """Returns a valid exemption as YAML. `changes` replaces values of keys, and an empty value leaves the key out."""
+    """Returns a valid exemption as YAML. `changes` overrides fields of the exemption. A field that is overridden with
+    an empty string is left out.
+    """
     entry = {
         "policy": "multi-bucket-versioned",
         "resource": "'*::aws:s3/bucket:Bucket::primary'",

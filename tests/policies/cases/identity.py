@@ -16,7 +16,9 @@ _GITHUB = "https://token.actions.githubusercontent.com"
 
 
 def _trusting_github(condition: str | None = None) -> PolicyResource:
-    """Returns a workload identity provider that trusts the tokens of GitHub, on the given condition."""
+    """Returns a workload identity provider that accepts tokens of GitHub. `condition` is its attribute condition, which
+    restricts the accepted tokens.
+    """
     given = {} if condition is None else {"attributeCondition": condition}
     return resource(WORKLOAD_IDENTITY_PROVIDER, {"oidc": {"issuerUri": _GITHUB}, **given})
 

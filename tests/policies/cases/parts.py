@@ -1,5 +1,5 @@
-"""Resources for the test cases of policies. Some are as the Pulumi program declares them, and some are as a careless
-change of the program would declare them.
+"""Resources for the policy test cases. Some meet the policies, as the Pulumi program declares them. Others contain a
+mistake that a careless change could introduce.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ Props = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """One test case for a policy of the Pulumi policy pack. The policy must report `count` findings that contain the
-    text `says`. If `says` is empty, it must report none.
+    """One test case for a policy of the Pulumi policy pack. The policy must report exactly `count` findings, and each
+    must contain the text `says`. If `says` is empty, the policy must report no finding.
 
     `exemptions` is the content of a stack's file with exemptions, as in `policies/exemptions`.
     """

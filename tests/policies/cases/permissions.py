@@ -1,5 +1,5 @@
-"""Test cases for the policies on the permissions of roles, on who can assume them, and on members in IAM bindings of
-Google Cloud.
+"""Test cases for the policies on the permissions of roles, and on who can assume a role. Also test cases for the
+policies on members in IAM bindings of Google Cloud.
 """
 
 from __future__ import annotations

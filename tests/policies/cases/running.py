@@ -38,9 +38,11 @@ def alias(target: str, kind: str = "CNAME") -> PolicyResource:
 
 
 def own_pops(component: str) -> list[PolicyResource]:
-    """Returns the DNS records of one machine of our own PoPs: a record with the machine's address, and an alias of this
-    record. The address is an Elastic IP address. It belongs to a component of the given type, by which policies find
-    our own PoPs.
+    """Returns the DNS records of one machine in a PoP that we operate ourselves: a record with the machine's address,
+    and an alias of this record.
+
+    The address is an Elastic IP address in a component of the type `component`. Policies recognize our own PoPs by this
+    component type.
     """
     address = resource("aws:ec2/eip:Eip", {}, within=component)
     target = {"name": "eu.pops.x.io", "type": "A"}
@@ -51,8 +53,8 @@ def own_pops(component: str) -> list[PolicyResource]:
 
 
 def behind_accelerator(component: str) -> list[PolicyResource]:
-    """Returns a DNS alias record for an accelerator whose DNS name is not known yet. The accelerator is a child of a
-    component of the type `component`.
+    """Returns a DNS alias record that points to an accelerator. The accelerator's DNS name is not known yet. The
+    accelerator is a child of a component of the type `component`.
     """
     accelerator = resource("aws:globalaccelerator/accelerator:Accelerator", {}, within=component)
     props = {"name": "anycast.x.io", "type": "A", "aliases": [{"name": UNKNOWN_STRING_VALUE}]}

@@ -24,8 +24,8 @@ def alarm(tier: str, **changes: Any) -> PolicyResource:
 
 
 def dashboard(**rows: list[str]) -> PolicyResource:
-    """Returns a CloudWatch dashboard: a text widget, and then one row of alarms for each tier. `rows` maps each tier to
-    its alarms.
+    """Returns a CloudWatch dashboard. It has a text widget, followed by one alarm widget for each tier. `rows` maps
+    each tier to its alarms.
     """
     widgets: list[Mapping[str, Any]] = [{"type": "text", "properties": {"markdown": "## shield"}}]
     widgets += [{"type": "alarm", "properties": {"title": f"{tier}: alarms", "alarms": a}} for tier, a in rows.items()]
@@ -33,13 +33,13 @@ def dashboard(**rows: list[str]) -> PolicyResource:
 
 
 def policy(tier: str, **changes: Any) -> PolicyResource:
-    """Returns an alert policy of Google Cloud whose label `tier` names the given tier of the stack."""
+    """Returns an alert policy of Google Cloud. Its label `tier` contains the given tier of the stack."""
     return resource("gcp:monitoring/alertPolicy:AlertPolicy", {"userLabels": {"tier": tier}, **changes}, tier)
 
 
 def tiles(**rows: list[str]) -> PolicyResource:
-    """Returns a Google Cloud dashboard: a text tile, and a tile of alert policies for each tier of the stack, such as
-    `dns`.
+    """Returns a Google Cloud dashboard. It has a text tile, followed by one tile of alert policies for each tier of the
+    stack. An example of a tier is `dns`.
     """
     shown: list[Mapping[str, Any]] = [{"widget": {"text": {"content": "## shield"}}}]
     for tier, policies in rows.items():

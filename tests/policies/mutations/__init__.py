@@ -1,5 +1,5 @@
 """Breaks the resources of a real stack, and checks whether the policy pack reports each change. For each policy, the
-tests break resources of each type that the policy governs, in at least one way.
+tests break every resource type that the policy governs in at least one way.
 
 The stack holds all resources that the Pulumi program registers for an environment. The clouds are emulated. If a policy
 accepts a broken resource, the policy reads a wrong property, or looks in the wrong place. The cases in
@@ -22,15 +22,15 @@ from tests.policies.graph import graph
 from tests.policies.resources import NAMES, findings
 from tests.support.harness import Registered
 
-# A function that changes a resource of a stack. The function returns an empty list to remove the resource, a list with
-# the changed resource, or a list with the same resource and a new one.
+# A function that changes one resource of a stack and returns the resources that replace it. To remove the resource, the
+# function returns an empty list. To add a resource, it returns the original resource and the new one.
 Change = Callable[[Registered], Sequence[Registered]]
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """One way to break resources of some types, as a careless change to the Pulumi program could. `where` selects the
-    resources to break.
+    """One way to break resources of the types `of`. It imitates a careless change to the Pulumi program. `where`
+    selects the resources to break.
     """
 
     policy: str
@@ -42,8 +42,8 @@ class Mutation:
 
 @dataclass(frozen=True)
 class StackMutation:
-    """One way to break several resources of a stack. `change` takes the resources of a stack, and yields copies of them
-    with one mistake each.
+    """One way to break a stack that concerns several of its resources. `change` takes all resources of the stack and
+    yields changed copies of the list. Each copy contains one mistake.
     """
 
     policy: str
@@ -54,8 +54,8 @@ class StackMutation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A resource that a mutation broke on purpose, and the policies' findings about it. Without a finding, the policies
-    have missed the fault.
+    """The result of breaking one resource on purpose: the mutation, the resource, and the policies' findings about it.
+    If there is no finding, the policies have missed the fault.
     """
 
     mutation: Mutation | StackMutation
@@ -84,8 +84,8 @@ def run(
 
 
 def unbroken(registered: Sequence[Registered], mutations: Iterable[Mutation | StackMutation]) -> set[tuple[str, str]]:
-    """Returns the pairs of a policy and a resource type for which there is no mutation. A pair counts only if the
-    policy governs the type, and if the stack has a resource of this type.
+    """Returns each pair of a policy and a resource type that no mutation tests. The result contains only types that the
+    policy governs and that the stack uses.
     """
     has = {kind_of(each) for each in registered}
     broken = {
@@ -95,8 +95,8 @@ def unbroken(registered: Sequence[Registered], mutations: Iterable[Mutation | St
 
 
 def ungoverned(registered: Iterable[Registered], mutations: Iterable[Mutation | StackMutation]) -> set[str]:
-    """Returns the types of those resources in `registered` that no policy reads. A policy may read a resource to check
-    it, or to check another resource.
+    """Returns the resource types in `registered` that no policy reads. A policy reads a resource either to check it, or
+    to check another resource.
     """
     read = {token for name in NAMES for token in governs(name)} | {token for each in mutations for token in each.of}
     return {kind_of(each) for each in registered if not each.type.startswith("artifact-edge:")} - read

@@ -1,7 +1,7 @@
-"""Breaks the resources of the stack prod one at a time, and reports which faults the policies miss:
-`python -m tests.policies.mutations`.
+"""Breaks the resources of the stack prod one at a time, and reports the faults that the policies do not detect: `python
+-m tests.policies.mutations`.
 
-`--write` records the report in docs/policy-list.md.
+`--write` writes the report to docs/policy-list.md.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ to report, with prod's settings. These changes are no proof of completeness eith
 
 
 def report(stacks: Sequence[PolicyStack], found: Sequence[Outcome]) -> Iterator[str]:
-    """Yields the lines of the mutation report: a summary, one line for each policy rule, and one line for each resource
-    that was broken on purpose and that no rule reports.
+    """Yields the lines of the mutation report. The report has a summary and one line for each policy rule. It also has
+    one line for each broken resource that no rule reports.
     """
     caught = sum(bool(each.reported) for each in found)
     named = ", ".join(f"{stack.title} ({len(stack.resources)})" for stack in stacks)
@@ -67,8 +67,8 @@ def report(stacks: Sequence[PolicyStack], found: Sequence[Outcome]) -> Iterator[
 
 
 def rule_functions() -> Mapping[str, str]:
-    """Maps the name of each policy to the function that declares it, such as `storage.versioned` in
-    `policies/rules`.
+    """Maps the name of each policy to the name of the function that declares the policy. An example of such a function
+    is `storage.versioned` in `policies/rules`.
     """
     return {
         value.name: f"{module.name}.{function}"
@@ -85,8 +85,8 @@ def _line(policy: str, function: str, of_policy: Sequence[Outcome]) -> str:
 
 
 def page(written: str, lines: Sequence[str]) -> str:
-    """Returns the text of the page docs/policy-list.md with a new mutation report. The new report takes the place of
-    the previous one. The report stands above the page's list of policies.
+    """Returns the text of the page docs/policy-list.md with a new mutation report. The new report replaces the previous
+    report above the page's list of policies.
     """
     before, _, rest = written.partition(SECTION)
     above = before if rest else before.split(HEADING)[0]

@@ -14,7 +14,9 @@ GROUP = "aws:globalaccelerator/endpointGroup:EndpointGroup"
 
 
 def of_shields(broken: Registered) -> Sequence[Registered]:
-    """Returns the endpoint group with another parent: a shield component in place of the PoPs' accelerator."""
+    """Returns the endpoint group with a different parent. The original parent is the PoPs' accelerator. The new parent
+    is a shield component.
+    """
     return [replace(broken, urn=broken.urn.replace("artifact-edge:pop:Accelerator", "artifact-edge:shield:Ec2Shield"))]
 
 

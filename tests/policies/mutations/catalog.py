@@ -60,7 +60,7 @@ MUTATIONS: list[Mutation | StackMutation] = [
     *governance.MUTATIONS,
 ]
 
-# The resource types whose properties no Pulumi policy checks, each with the reason.
+# The resource types whose properties no Pulumi policy checks. The values are the reasons.
 UNREAD: Mapping[str, str] = {
     "aws:ec2/eipAssociation:EipAssociation": "gives an address to a machine; policies check both",
     "aws:ec2/internetGateway:InternetGateway": "admits only traffic that a security group allows",

@@ -28,7 +28,9 @@ def put(path: str, value: Any) -> Change:
 
 
 def put_only(name: str, value: Any) -> Change:
-    """Returns a change that sets a property of a resource. The new value depends on no other resource."""
+    """Returns a change that sets a property of a resource. The change also removes the resource's dependencies that
+    belong to this property.
+    """
 
     def change(broken: Registered) -> Sequence[Registered]:
         (changed,) = put(name, value)(broken)
@@ -40,8 +42,8 @@ def put_only(name: str, value: Any) -> Change:
 
 
 def without(path: str) -> Change:
-    """Returns a change that removes a property from a resource. The resource then no longer depends on the resources
-    that only this property named.
+    """Returns a change that removes a property from a resource. The change also removes the resource's dependencies
+    that belong to this property.
     """
     *way, last = path.split(".")
 
@@ -59,14 +61,16 @@ def _made_without(resource: Registered, name: str) -> Registered:
 
 
 def _within(props: Any, way: Sequence[str]) -> Any:
-    """Returns the property of a resource at the end of a path; creates missing objects along the path."""
+    """Returns the part of a resource's properties at the end of a path. Creates missing objects along the path."""
     for step in way:
         props = cast(Any, props[int(step)] if isinstance(props, list) else props.setdefault(step, {}))
     return props
 
 
 def text(path: str, edit: Callable[[str], str]) -> Change:
-    """Returns a change that replaces the string property at `path` of a resource by the result of `edit`."""
+    """Returns a change that edits a string property. The function `edit` takes the old value of the property at `path`,
+    and returns the new value.
+    """
 
     *way, last = path.split(".")
 
@@ -77,7 +81,9 @@ def text(path: str, edit: Callable[[str], str]) -> Change:
 
 
 def statements(path: str, edit: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Change:
-    """Returns a change that rewrites the statements of the IAM policy document at `path` of a resource."""
+    """Returns a change that edits an IAM policy document. `path` names the property with the document. The function
+    `edit` takes the old statements, and returns the new ones.
+    """
 
     def rewritten(document: str) -> str:
         parsed = json.loads(document)
@@ -91,7 +97,7 @@ def also_allow(path: str, **statement: Any) -> Change:
 
 
 def remove(broken: Registered) -> Sequence[Registered]:
-    """Removes the resource `broken` from a stack, by returning no resource in its place."""
+    """Removes the resource `broken` from a stack: returns an empty list of replacements."""
     return []
 
 
@@ -100,9 +106,10 @@ def unprotected(broken: Registered) -> Sequence[Registered]:
 
 
 def add_resource(type_token: str, *, depends: str = "", **props: Any) -> Change:
-    """Returns a change: a function that gets one resource of a stack, and adds a new resource with the same parent.
+    """Returns a change that adds a new resource to a stack. The change takes one existing resource, and the new
+    resource gets the same parent.
 
-    The property `depends` of the new resource depends on the resource that the function gets.
+    If `depends` is given, it names the property of the new resource that depends on the existing resource.
     """
 
     def change(broken: Registered) -> Sequence[Registered]:

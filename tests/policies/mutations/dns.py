@@ -23,7 +23,7 @@ MUTATIONS = [
         [RECORD],
         "a DNS record has a TTL of one day",
         put("ttl", 86400),
-        # TXT records need no mutation, because package clients look up none.
+        # The mutation skips TXT records, because package clients do not look up TXT records.
         lambda record: "ttl" in record.inputs and record.inputs["type"] != "TXT",
     ),
     Mutation("aws-route53-health-check-effective", [CHECK], "a health check is disabled", put("disabled", True)),

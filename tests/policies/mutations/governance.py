@@ -38,8 +38,8 @@ EC2 = "aws:ec2/instance:Instance"
 
 
 def many_more_machines(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields the stack with 20 more copies of each machine of one type, for each type in turn. The copies exceed the
-    cost limit.
+    """Adds 20 copies of each machine of one type to the stack, which exceeds the cost limit. Yields one such stack for
+    each machine type.
     """
     for token in sorted({each.type for each in stack} & {EC2, GCE}):
         yield [

@@ -20,13 +20,13 @@ GCE_FRONT = "gcp:compute/targetInstance:TargetInstance"
 
 
 def without_region(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields the stack without the machines of one shield region, for each region in turn."""
+    """Removes the machines of one shield region from the stack. Yields one such stack for each region."""
     for shield in {each.parent for each in stack if each.type in (EC2, GCE)}:
         yield [each for each in stack if each.type not in (EC2, GCE) or each.parent != shield]
 
 
 def on_one_cloud(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields the stack with the machines of only one cloud, for each cloud in turn."""
+    """Removes the machines of all clouds but one from the stack. Yields one such stack for each cloud."""
     clouds = {each.type for each in stack} & {EC2, GCE}
     for token in clouds if len(clouds) > 1 else ():
         yield [each for each in stack if each.type not in (EC2, GCE) or each.type == token]

@@ -1,5 +1,5 @@
-"""Deploys the stacks whose resources the policy tests change. Together the stacks have each resource type that the
-Pulumi program makes.
+"""Deploys the stacks whose resources the policy tests change. Between them, the stacks contain every resource type that
+the Pulumi program can create.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.policies.resources import settings
 from tests.support.harness import Registered
 from tests.support.stacks import ON_GOOGLE, first_up
 
-# Policy settings for the variant of prod that uses only Google Cloud; these settings replace prod's own.
+# Policy settings for the variant of prod that uses only Google Cloud. They override the policy settings of prod.
 _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
     "multi-bucket-replicated": {"regions": 2},
     "multi-database-replicated": {"regions": 2},
@@ -25,8 +25,8 @@ _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-# Config of a stack with our own PoPs. Clients reach these PoPs through Global Accelerator. The policies of the stack
-# `prod` permit i4i.2xlarge.
+# Stack config with our own PoPs, which clients reach through Global Accelerator. The machine type is i4i.2xlarge
+# because the policy settings of `prod` permit it.
 _ACCELERATED: Mapping[str, Any] = {
     "pops": [{"region": "us-west-2", "machine_type": "i4i.2xlarge", "nodes": 1}],
     "pops_reached_by": "global-accelerator",
@@ -35,8 +35,8 @@ _ACCELERATED: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class PolicyStack:
-    """The resources of an intact stack, which the mutations then change, and the settings of the policies for this
-    stack. No mutation changes resources whose types are in `unbroken`.
+    """A stack that meets the policies, and the policy settings for this stack. The mutations change copies of its
+    resources. They leave resources alone whose types are in `unbroken`.
     """
 
     title: str
@@ -54,9 +54,9 @@ class PolicyStack:
 
 @cache
 def policy_stacks() -> Sequence[PolicyStack]:
-    """Returns three stacks: prod as configured, prod with its objects, metadata and shields on Google Cloud, and prod
-    with an accelerator. The tests break all resources of the first two stacks. In the last stack, they break only
-    resources of types that prod does not have.
+    """Returns three variants of the stack prod: as configured, with only Google Cloud, and with an accelerator. The
+    tests break all resources of the first two variants. In the variant with an accelerator, they break only resource
+    types that prod does not have.
     """
     google = {**settings("prod"), **_ONE_CLOUD}
     prod, accelerated = first_up("prod").resources, first_up("prod", _ACCELERATED).resources

@@ -20,15 +20,15 @@ GCS_GRANT = "gcp:storage/bucketIAMMember:BucketIAMMember"
 
 
 def published(resource: Registered) -> bool:
-    """Returns whether the resource belongs to a bucket of published objects, not to one of access logs."""
+    """Returns whether the resource belongs to a bucket of published objects, not to an access log bucket."""
     return not resource.name.endswith("-logs")
 
 
 def added_and_removed(
     policy: str, how: str, token: str, where: Callable[[Registered], bool] = lambda _: True
 ) -> list[Mutation]:
-    """Returns two mutations after which a bucket lacks a setting. The first adds a new bucket, and the second removes
-    the setting of an existing bucket.
+    """Returns two mutations that leave a bucket without a required setting. The first mutation adds a new bucket. The
+    second removes the setting from an existing bucket.
     """
     added = add_resource(BUCKET, bucket="added", region="us-east-1")
     return [

@@ -19,19 +19,19 @@ BODIES = {DASHBOARD: "dashboardBody", "gcp:monitoring/dashboard:Dashboard": "das
 
 
 def without_alarms(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields the stack without the alarms of one tier, for each tier in turn."""
+    """Removes the alarms of one tier from the stack. Yields one such stack for each tier."""
     for tier in _watched(stack):
         yield [each for each in stack if _tier(each) != tier]
 
 
 def without_dashboard_row(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields a changed stack for each tier. In this stack, the tier's row of the dashboard has another name."""
+    """Renames one tier's row of the dashboard in the stack. Yields one such stack for each tier."""
     for tier in _watched(stack):
         yield [_without_row(each, tier) if each.type in BODIES else each for each in stack]
 
 
 def without_subscriptions(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields the stack without the subscriptions of one SNS alarm topic, for each topic in turn."""
+    """Removes the subscriptions of one SNS alarm topic from the stack. Yields one such stack for each topic."""
     for topic in (each for each in stack if each.type == TOPIC):
         yield [
             each for each in stack if each.type != SUBSCRIPTION or topic.urn not in each.dependencies.get("topic", [])

@@ -1,10 +1,11 @@
-"""Lists bad changes to the resources of the stack prod, as a developer could make them without knowledge of the
+"""Lists violations: bad changes to the resources of the stack prod that a developer could make without knowledge of the
 policies.
 
-These changes are called violations. The tests check each violation with the whole policy pack and prod's settings. A
-violation counts as found only if a policy other than the one on prices reports it.
+The tests check each violation with the whole policy pack and prod's settings. At least one policy must report the
+violation. A report of the policy on prices does not count.
 
-The mutations in tests/policies/mutations are different: each is checked only by the policy that it was written for.
+The mutations in tests/policies/mutations are different. Each mutation is checked only by the policy that it was written
+for.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from tests.policies.mutations.stacks import PolicyStack, policy_stacks
 from tests.policies.resources import findings
 from tests.support.harness import Registered
 
-# The indexes of the AWS stack and of the Google Cloud stack in the list that `policy_stacks` returns.
+# The positions of the AWS stack and of the Google Cloud stack in the list that `policy_stacks` returns.
 AWS, GOOGLE = 0, 1
-# The value of `Violation.policy` if no policy detects the violation.
+# The value of `Violation.policy` for a violation that no policy detects.
 MISSED = ""
 
 
 @dataclass(frozen=True)
 class Violation:
-    """One bad change to a stack. The changed resource has the Pulumi type `of`, and is the first that the function
-    `where` accepts.
+    """One bad change to a stack. It changes the first resource of the Pulumi type `of` that the function `where`
+    accepts.
 
     The policy `policy` must report a finding that contains the text `says`. If `policy` is `MISSED`, no policy finds
     the violation.
@@ -51,9 +52,10 @@ class Violation:
 
 
 def findings_of(violation: Violation) -> Mapping[str, Sequence[str]]:
-    """Makes the harmful change that `violation` describes. Returns what each policy finds in the changed stack.
+    """Makes the harmful change that `violation` describes. Returns the findings of each policy in the changed stack.
 
-    Policies about single resources check only the changed resources, because the unchanged resources have no findings.
+    Policies that check single resources see only the changed resources, because the unchanged resources have no
+    findings.
     """
     stack = policy_stacks()[violation.stack]
     whole = _graph_of(violation.stack)
@@ -77,8 +79,8 @@ def _graph_of(stack: int) -> Mapping[str, PolicyResource]:
 
 
 def _selected(stack: PolicyStack, violation: Violation) -> Registered:
-    """Of all resources that the violation can change, returns the one with the alphabetically first URN. The Pulumi
-    program registers resources in no fixed order.
+    """Returns the resource that the violation changes. If several resources qualify, the one with the alphabetically
+    first URN is returned, because the Pulumi program registers resources in no fixed order.
     """
     picked = [each for each in stack.resources if kind_of(each) == violation.of and violation.where(each)]
     return min(picked, key=lambda each: each.urn)

@@ -1,5 +1,5 @@
-"""Lists two kinds of violations, grouped by subject: those that the policy pack must find, and those that it is known
-to miss.
+"""Lists all violations of the policies, grouped by subject. Each violation is a harmful change to a stack. The policy
+pack must find most of the violations, and is known to miss the others.
 """
 
 from __future__ import annotations

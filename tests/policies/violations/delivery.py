@@ -1,5 +1,5 @@
-"""Harmful changes to a stack, after which the stack no longer delivers events or alarms, or no longer follows its
-schedules. Tests make each change, and a policy must report it.
+"""Harmful changes to a stack. After such a change, events or alarms are no longer delivered, or schedules no longer
+run. Tests make each change, and a policy must report it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Harmful changes to a stack, such as keys of other accounts, weaker rules of the WAF, weaker health checks, or new
+"""Harmful changes to a stack. Examples are keys of other accounts, weaker WAF rules, weaker health checks, and new
 receivers of alarms. A test makes each change, and asserts that a policy reports the change.
 """
 

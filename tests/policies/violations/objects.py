@@ -1,5 +1,5 @@
-"""Harmful changes to a stack's stored objects. Some change bucket lifecycles or replication, so that published objects
-are lost. Others set a policy or an access list in a property of a bucket, queue, topic, secret or role. Tests make each
+"""Harmful changes to a stack's stored objects. Some changes to bucket lifecycles or replication lose published objects.
+Other changes set a policy or an access list in a property of a bucket, queue, topic, secret or role. Tests make each
 change, and a policy must report it.
 """
 
@@ -172,8 +172,8 @@ def lifecycles() -> list[Violation]:
 
 
 def exempted_as_logs(lifecycle: Registered) -> Sequence[Registered]:
-    """Adds a rule to a bucket's lifecycle that deletes published objects after 30 days. Also makes another bucket write
-    its access logs to this bucket, so that this bucket looks like a log bucket.
+    """Makes the bucket of published objects delete its objects after 30 days. Also makes another bucket write its
+    access logs to this bucket. The bucket of published objects then looks like a log bucket.
     """
     lifecycle.inputs["rules"].append({"id": "a", "status": "Enabled", "filter": {}, "expiration": {"days": 30}})
     bucket = next(urn for urn in lifecycle.dependencies["bucket"])

@@ -1,5 +1,5 @@
-"""Harmful changes to a stack. Some give other accounts and projects access, and others add conditions that restrict
-nothing. Tests make each change, and a policy must report the change.
+"""Harmful changes to a stack. Some give access to other accounts and projects. Others add conditions that seem to
+restrict access, but restrict nothing. Tests make each change, and a policy must report it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TABLE = "aws:dynamodb/table:Table"
 
 
 def others() -> list[Violation]:
-    """Returns violations in which an IAM document names a principal of another AWS account."""
+    """Returns violations with an IAM document that gives permissions to another AWS account."""
 
     def trusted(how: str, principal: Any, **more: Any) -> Violation:
         change = statements(
@@ -192,8 +192,8 @@ def others() -> list[Violation]:
 
 
 def loose() -> list[Violation]:
-    """Returns one violation for each of several conditions that seem to restrict an IAM statement, but restrict
-    nothing.
+    """Returns violations with IAM conditions that have no effect. Each condition seems to restrict an IAM statement,
+    but restricts nothing.
     """
     every: list[tuple[str, dict[str, dict[str, Any]]]] = [
         ("aws:PrincipalArn matches *", {"StringLike": {"aws:PrincipalArn": "*"}}),

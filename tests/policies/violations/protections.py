@@ -1,5 +1,5 @@
-"""Harmful changes to a stack that remove the protection of keys and databases, or add resource types that the project
-has not reviewed. Tests make each change, and a policy must report it.
+"""Harmful changes to a stack. Some remove the protection of keys and databases. Others add resource types that the
+project has not reviewed. Tests make each change, and a policy must report it.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ def _of_another(schedule: Registered) -> Sequence[Registered]:
 
 
 def parameters() -> list[Violation]:
-    """Returns changes that store a secret in an SSM parameter. The policy must refuse such a change, because more roles
-    can read parameters than can read secrets in Secrets Manager.
+    """Returns changes that store a secret in an SSM parameter. A policy must refuse these changes. More roles can read
+    SSM parameters than secrets in Secrets Manager.
     """
     policy, parameter = "aws-ssm-parameter-no-secret", "aws:ssm/parameter:Parameter"
     added = add_resource(parameter, value="hunter2")
@@ -158,8 +158,7 @@ def parameters() -> list[Violation]:
 
 def unreviewed() -> list[Violation]:
     """Returns violations that add a resource of a type that policies/rules/reviewed_types.py does not list. The policy
-    must report such a type even if its resources are free of charge, because no other policy knows what resources of
-    the type can do.
+    must report such a type even if its resources are free of charge. No other policy knows what these resources can do.
     """
 
     def added(how: str, token: str, of: str = BUCKET, stack: int = 0, **props: Any) -> Violation:

@@ -1,8 +1,7 @@
-"""Harmful changes of many kinds. The author of these changes had read the findings of a security review, but none of
-the policies.
+"""Harmful changes of many kinds. Their author had read the findings of a security review, but none of the policies.
 
-Tests make each change, and a policy must report it. When the changes were first tried, the policies reported all except
-one: new compatibility flags of the edge worker.
+Tests make each change, and a policy must report it. In the first run, the policies missed only one change: new
+compatibility flags of the edge worker.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def named(name: str) -> Callable[[Registered], bool]:
 
 
 def rule(**more: Any) -> Change:
-    """Returns a change that adds a lifecycle rule to a bucket. `more` are the properties of the rule."""
+    """Returns a change that adds a rule to a bucket's lifecycle. `more` holds further properties of the rule."""
 
     def change(broken: Registered) -> Sequence[Registered]:
         added: dict[str, Any] = {"id": "x", "status": "Enabled", "filter": {}, **more}

@@ -1,4 +1,4 @@
-"""Provides a temporary sandbox with a stack whose objects are on Cloud Storage, for tests."""
+"""Provides a temporary sandbox for tests. The sandbox has a stack whose objects are on Cloud Storage."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ class OnCloudStorage(OwnStack):
         return httpx.request(method, f"{self.sandbox.gcp_url}{path}", **more).raise_for_status()
 
     def store(self, key: str, size: int) -> bytes:
-        """Puts a random immutable object, which no cache holds, into the stack's bucket, and returns its content."""
+        """Writes a random immutable object into the stack's bucket, and returns the object's content. No cache contains
+        the object.
+        """
         body, name = os.urandom(size), quote(key, safe="")
         self.api("POST", f"/upload/storage/v1/b/{self.bucket}/o?uploadType=media&name={name}", content=body)
         settings = {"cacheControl": "public, max-age=31536000, immutable"}

@@ -1,4 +1,4 @@
-"""Runs shell commands, and the registry's commands on a sandbox, for tests."""
+"""Runs commands for tests: shell commands, and the registry's commands on a sandbox."""
 
 from __future__ import annotations
 

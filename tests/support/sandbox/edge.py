@@ -18,8 +18,8 @@ US_EAST, EU_WEST, AP_SOUTHEAST = CLIENT_LOCATIONS
 
 
 def access(up: Up, client_location: ClientLocation, identity: str = "reader") -> dict[str, Any]:
-    """Returns the arguments of an httpx client that sends requests to the edge. The requests come from the subnet of
-    `client_location`, and contain the token of `identity`.
+    """Returns the arguments with which a test creates an httpx client for the edge. The client's requests come from the
+    subnet of `client_location`, and contain the token of `identity`.
     """
     url = up.outputs()["url"]
     token = Client(up.sandbox, identity, url).token()
@@ -33,8 +33,8 @@ def access(up: Up, client_location: ClientLocation, identity: str = "reader") ->
 
 
 def target_of(up: Up, environment: pytest.MonkeyPatch) -> Target:
-    """Returns the `Target` with which the registry's commands work on the sandbox's stack. Also sets the environment
-    variables from which cloud clients read addresses and credentials. The caller restores the old variables through the
+    """Returns the `Target` with which the registry's commands work on the sandbox's stack. Also sets environment
+    variables that tell cloud clients their endpoints and credentials. The caller restores the old variables through the
     MonkeyPatch `environment`.
     """
     for name, value in cloud_environment(up.sandbox, {}).items():
@@ -43,6 +43,6 @@ def target_of(up: Up, environment: pytest.MonkeyPatch) -> Target:
 
 
 def purge_edge(up: Up, key: str) -> None:
-    """Asks the edge worker to purge an object from its cache, as the registry does."""
+    """Asks the edge worker to purge an object from its cache. The registry sends the same request."""
     with pytest.MonkeyPatch.context() as environment:
         target_of(up, environment).purges().purge([key])

@@ -14,7 +14,7 @@ Finished = subprocess.CompletedProcess[str]
 
 
 def npm_install(client: Client, package: str, target: Path, **more: str) -> Finished:
-    """Installs an npm package and its dependencies into `target`; `more` adds environment variables."""
+    """Installs an npm package and its dependencies into `target`. `more` contains additional environment variables."""
     return _run(client, ["npm", "install", "--prefix", target, package], more)
 
 
@@ -31,7 +31,9 @@ def skopeo_copy(client: Client, image: str, target: Path) -> Finished:
 
 
 def in_client(client: Client, command: list[str], directory: Path, **more: str) -> Finished:
-    """Runs a command in `directory` with the environment of a package client; `more` adds environment variables."""
+    """Runs a command in `directory` with the environment of a package client. `more` contains additional environment
+    variables.
+    """
     return _run(client, list(command), more, directory)
 
 

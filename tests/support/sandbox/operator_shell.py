@@ -14,9 +14,9 @@ from local.checkout import CHECKOUT
 
 
 def checkout_with_copies(directory: Path, *copied: str) -> Path:
-    """Creates a copy of this repository's checkout and returns its path. An operator may change the folders that
-    `copied` names, because their files are copied. All other files, and the npm packages of the copied folders, are
-    symbolic links to the original checkout.
+    """Creates a copy of this repository's checkout, and returns the path of the copy. The folders in `copied` contain
+    real copies of their files, and an operator may change them. All other files, and the npm packages in these folders,
+    are symbolic links to the original checkout.
     """
     checkout = directory / "checkout"
     checkout.mkdir()
@@ -31,7 +31,8 @@ def checkout_with_copies(directory: Path, *copied: str) -> Path:
 
 
 def gcloud_environment(google_url: str, directory: Path, project: str = "example") -> dict[str, str]:
-    """Returns the environment variables with which Google's command line `gcloud` reaches the emulated Google Cloud.
+    """Returns environment variables for Google's command line `gcloud`. With them, `gcloud` calls the emulated Google
+    Cloud.
 
     `gcloud` writes its own files into `directory`.
     """
@@ -47,10 +48,10 @@ def gcloud_environment(google_url: str, directory: Path, project: str = "example
 
 
 class OperatorShell:
-    """Runs shell scripts one after the other. Each script takes over the environment variables and the working
-    directory of the previous script.
+    """Runs shell scripts one after the other. Each script inherits the environment variables and the working directory
+    that the previous script left.
 
-    The constructor writes the command `aws`, which every runbook may call, into the directory `commands`.
+    The constructor creates the command `aws` in the directory `commands`. Every runbook may call this command.
     """
 
     def __init__(self, directory: Path, environment: Mapping[str, str], commands: Path) -> None:
@@ -65,13 +66,14 @@ class OperatorShell:
             **environment,
             "PYTHONPATH": str(CHECKOUT),
             "PATH": f"{commands}{os.pathsep}{environment['PATH']}",
-            # Pulumi asks for confirmation before a change. An operator who follows a runbook answers "yes".
+            # Without this variable, Pulumi asks for confirmation before a change. An operator who follows a runbook
+            # answers "yes".
             "PULUMI_SKIP_CONFIRMATIONS": "true",
         }
 
     def run(self, script: str, *, status: int = 0) -> str:
-        """Runs a shell script, and returns what it writes to standard output and standard error. Fails if the script's
-        exit status is not `status`.
+        """Runs a shell script, and returns its standard output and standard error. Fails if the script's exit status is
+        not `status`.
         """
         save = "import json, os, sys; json.dump([os.getcwd(), dict(os.environ)], open(sys.argv[1], 'w'))"
         done = subprocess.run(

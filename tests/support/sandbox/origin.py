@@ -1,4 +1,6 @@
-"""Lets tests store objects in a sandbox's origin, count requests to the origin, and make the origin fail."""
+"""Helpers for tests of a sandbox's origin. Tests can store objects, count requests to the origin, and make the origin
+fail.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +13,24 @@ from tests.support.sandbox.up import Up
 
 
 def store(up: Up, key: str, size: int) -> bytes:
-    """Puts a random immutable object, which no cache holds, into the primary bucket, and returns its content."""
+    """Writes a random immutable object into the primary bucket, and returns the object's content. No cache contains the
+    object.
+    """
     body = os.urandom(size)
     bucket = up.outputs()["buckets"][0]["name"]
     up.aws("s3").put_object(Bucket=bucket, Key=key, Body=body, CacheControl="public, max-age=31536000, immutable")
     return body
 
 
-# The edge sends a miss to a second and a third shield when the first shield takes longer than a second, as on a busy
-# machine (docs/decisions/hedged-requests.md). Each of these shields then sends one request to the origin.
+# If the first shield takes longer than a second, for example on a busy machine, the edge also asks a second and a third
+# shield (docs/decisions/hedged-requests.md). Each of these shields then sends one request to the origin.
 MOST_REQUESTS_FOR_A_MISS = 3
 
 
 def origin_requests(up: Up, key: str) -> int:
-    """Returns the number of GET requests for the object at `key` that reached the origin buckets of all regions."""
+    """Returns how many GET requests for the object at `key` have reached the origin. Counts the origin buckets of all
+    regions.
+    """
     seen: dict[str, dict[str, int]] = control(up, "requests")
     return sum(methods.get("GET", 0) for name, methods in seen.items() if name.split("/", 1)[1] == key)
 

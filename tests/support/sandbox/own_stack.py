@@ -1,4 +1,4 @@
-"""Provides a temporary sandbox with a stack that a test configures itself."""
+"""Provides a temporary sandbox. The test itself configures the stack in this sandbox."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OwnStack(Up):
         return self._outputs
 
     def client_of(self, identity: str, grants: list[str]) -> Client:
-        """Returns a client whose configuration files are written, and whose new token has the given grants."""
+        """Configures a client with a new token that has the given grants. Returns the client."""
         client = Client(self.sandbox, identity, self.outputs()["url"])
         client.configure(operator.issue_token(self.sandbox, self.outputs(), identity, grants))
         return client

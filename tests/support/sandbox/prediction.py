@@ -1,4 +1,6 @@
-"""Lets tests compare installs with and without prediction, which an experiment turns off for one of two clients."""
+"""Helpers for tests that compare two clients. An experiment turns off the edge's prediction of requests for one client.
+The tests compare the installs of both clients.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,8 @@ CONFIG = {
     "artifact-edge:tags": {"owner": "platform", "cost_center": "none"},
     "artifact-edge:blobs": {"store": "s3", "regions": [REGION]},
     "artifact-edge:metadata": {"store": "dynamodb", "regions": [REGION]},
-    # The stack has only one shield, so that no PoP sends hedged requests to a second one. The number of requests to
-    # shields therefore does not depend on how long the answers take.
+    # The stack has only one shield, because a PoP with several shields can send hedged requests. With one shield, the
+    # number of requests does not depend on how fast the shield answers.
     "artifact-edge:shields": [{"cloud": "aws", "region": REGION, "machine_type": "i4i.large", "nodes": 1}],
     "artifact-edge:shield_log_fields": ["time", "method", "path", "status", "install"],
     "artifact-edge:edge": {
@@ -43,19 +45,20 @@ CONFIG = {
     "artifact-edge:protect": False,
     "artifact-edge:allow_single_region": True,
 }
-# The hash of a principal decides its variant of the experiment: `on` for `predicted`, and `off` for `unpredicted`.
+# A hash of the principal (the owner of a token) decides which variant of the experiment applies. The principal
+# `predicted` gets the variant `on`, and `unpredicted` gets `off`.
 VARIANTS = [{"name": "on", "weight": 50}, {"name": "off", "weight": 50, "prediction": False}]
 EXPERIMENT = {"name": "prediction", "layer": "prediction", "unit": "principal", "variants": VARIANTS}
 POLICY = {"format": 1, "rules": [], "experiments": [EXPERIMENT], "operators": ["predicted", "unpredicted"]}
 PRINCIPALS = {"on": "predicted", "off": "unpredicted"}
-LAYERS = 20  # the number of layers of the image that the clients install
+LAYERS = 20  # The number of layers of the image that the clients install.
 
 
 @dataclass(frozen=True)
 class Installed:
-    """The results of one install. `verdicts` counts the client's responses by their header X-Cache. `shield_requests`
-    is the number of requests to the shield. `ids` counts these requests by their id in the access log: an install id,
-    or `prefetch`. `seconds` is the duration of the install.
+    """The results of one install. `verdicts` has the number of the client's responses for each value of the header
+    X-Cache. `shield_requests` is the number of requests to the shield. `ids` has the number of these requests for each
+    id in the access log. The id is an install id, or `prefetch`. `seconds` is the duration of the install.
     """
 
     verdicts: Counter[str]
@@ -74,20 +77,20 @@ def run(up: OwnStack, *arguments: str | Path) -> None:
 
 
 def put_experiment(up: OwnStack, directory: Path) -> None:
-    """Puts the edge policy POLICY into force. Writes the policy to a file in `directory`."""
+    """Makes POLICY the current edge policy. Writes the policy to a file in `directory`."""
     policy = directory / "policy.json"
     policy.write_text(json.dumps(POLICY))
     run(up, "edge", "policy", "put", policy, "--replaces", "0", "--principal", "tests")
 
 
 def await_variants(up: OwnStack, locations: Mapping[str, ClientLocation]) -> None:
-    """Waits until the edge assigns one client to each variant. `locations` maps a variant to the location of the
-    client.
+    """Waits until the edge assigns the client of each variant to its variant. `locations` maps each variant to the
+    location of the variant's client.
     """
     for variant, location in locations.items():
         with httpx.Client(**access(up, location, PRINCIPALS[variant])) as client:
-            # The requests below get the status 404. The log event of a 404 response has no tier, so these requests do
-            # not count as misses.
+            # The following requests do not count as misses. They get the status 404, and the log event of a 404
+            # response contains no tier.
             assert eventually(
                 lambda client=client, variant=variant: (
                     client.get("/npm/absent").headers.get("X-Artifact-Edge-Variant") == f"prediction={variant}"
@@ -96,7 +99,7 @@ def await_variants(up: OwnStack, locations: Mapping[str, ClientLocation]) -> Non
 
 
 def image(directory: Path, prefix: str) -> Path:
-    """Writes the OCI image layout of an image with many layers, and returns the directory of the layout."""
+    """Writes an image with many layers as an OCI image layout. Returns the directory of the layout."""
     images = Images(directory / f"{prefix}-image")
     top = runnable(images, [{f"{prefix}-{number}": f"{prefix} {number} " * 2_000} for number in range(LAYERS)])
     (images.directory / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [top]}))
@@ -105,7 +108,7 @@ def image(directory: Path, prefix: str) -> Path:
 
 
 def events(up: OwnStack, variant: str) -> list[dict[str, Any]]:
-    """Returns the PoPs' log events about one client. EXPERIMENT gives the client the variant `variant`."""
+    """Returns the PoPs' log events about the client to which EXPERIMENT gives the variant `variant`."""
     found: list[dict[str, Any]] = []
     for path in up.sandbox.path("logs", "x").parent.glob("pop-*-workerd.log"):
         lines = [line[line.index("{") :] for line in path.read_text().splitlines() if '"event":"request"' in line]
@@ -114,11 +117,11 @@ def events(up: OwnStack, variant: str) -> list[dict[str, Any]]:
 
 
 def await_logs(up: OwnStack, variant: str, location: ClientLocation) -> None:
-    """Waits until the logs of the PoPs and the shield have all requests of the client with the experiment variant
-    `variant`.
+    """Waits until the logs of the PoPs and the shield contain all earlier requests of the client with the experiment
+    variant `variant`.
 
-    Both logs are written with a delay. The function therefore requests an object that does not exist, and waits until
-    both logs contain this request.
+    Both logs are written with a delay. The function therefore sends one more request, for an object that does not
+    exist, and waits until both logs contain this request.
     """
     (machine,) = machines(up, REGION)
     absent = f"absent-{time.monotonic_ns()}"
@@ -134,8 +137,8 @@ def missing(up: OwnStack, variant: str) -> int:
 
 
 def verdicts_of(up: OwnStack, variant: str, ecosystem: str) -> Counter[str]:
-    """Counts one client's requests for packages of an ecosystem by the value of `X-Cache`, such as `edge; hit`.
-    EXPERIMENT gives the client the variant `variant`.
+    """Counts the requests of one client for packages of an ecosystem, by the value of `X-Cache`. An example of a value
+    is `edge; hit`. The client is the one to which EXPERIMENT gives the variant `variant`.
     """
     return Counter(event["tier"] for event in events(up, variant) if event["ecosystem"] == ecosystem and event["tier"])
 

@@ -1,5 +1,5 @@
-"""Reports to Parameter Store that shield machines are ready to serve clients. The machines would report this
-themselves, but the emulated clouds of these tests run no machines.
+"""Tells the stack that shield machines are ready to serve clients, through parameters in Parameter Store. Real machines
+write these parameters themselves. The emulated clouds of these tests run no machines.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ _PAUSE_SECONDS = 0.5
 
 @contextmanager
 def machines_report(aws_url: str, environment: str, regions: tuple[str, ...]) -> Generator[None]:
-    """During the `with` block, a thread reports all running EC2 instances of an environment as ready for clients.
+    """Reports all running EC2 instances of an environment as ready for clients. A thread repeats the reports during the
+    `with` block.
 
     `pulumi up` waits for these reports before it moves addresses to new machines.
     """
@@ -34,8 +35,8 @@ def machines_report(aws_url: str, environment: str, regions: tuple[str, ...]) ->
 
 
 def report_machines(aws_url: str | None, environment: str, region: str) -> None:
-    """Writes the serving report of each machine, as the machine itself does on AWS. The report is a parameter in
-    Parameter Store that contains the ID of the machine's newest running instance.
+    """Writes the serving report of each shield machine. On AWS, a machine writes its report itself. The report is a
+    parameter in Parameter Store that contains the ID of the machine's newest running instance.
     """
     running = [{"Name": "instance-state-name", "Values": ["running"]}]
     reservations = _client(aws_url, "ec2", region).describe_instances(Filters=running)["Reservations"]

@@ -1,4 +1,4 @@
-"""Runs commands in a separate shell, such as the commands that `make up` prints."""
+"""Runs commands in a separate shell. Tests run the commands that `make up` prints in this way."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 import subprocess
 from pathlib import Path
 
-# `make up` prints this line before the commands of the client `reader`.
+# The line that `make up` prints before the commands of the client `reader`.
 READER = "in a shell and a directory of your own:"
 
 
 def shell(directory: Path, *commands: str) -> subprocess.CompletedProcess[str]:
-    """Runs the commands in one shell that has only HOME, PATH and LANG from the tests' environment."""
+    """Runs the commands in one shell. The shell inherits only HOME, PATH and LANG from the tests' environment."""
     settings = {name: value for name, value in os.environ.items() if name in ("HOME", "PATH", "LANG")}
     script = "\n".join(["set -e", *commands])
     return subprocess.run(

@@ -1,5 +1,5 @@
-"""Functions with which tests find the shield machines of a sandbox, count the requests that reached a shield machine,
-and use the machine's credentials.
+"""Helpers for tests of a sandbox's shield machines. Tests can find the machines, count the requests that reach a
+machine, and use a machine's credentials.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def machines(up: Up, region: str) -> list[str]:
 
 @dataclass(frozen=True)
 class ShieldRequest:
-    """A request from the edge, as a shield's access log records it. `status` is the status of the shield's response.
-    `install` says to which install the request belongs (docs/access-logs.md).
+    """A request from the edge, as recorded in a shield's access log. `status` is the status of the shield's response.
+    `install` identifies the install to which the request belongs (docs/access-logs.md).
     """
 
     key: str
@@ -40,7 +40,7 @@ class ShieldRequest:
 
 
 def requests_at(up: Up, machine: str) -> Counter[str]:
-    """Counts the edge's requests for each object key in the access log of a shield.
+    """Returns the number of the edge's requests for each object key in a shield's access log.
 
     Traffic Server writes the log with a delay of some seconds. Requests that the shield sends to itself do not count.
     """
@@ -54,7 +54,9 @@ def logged_at(up: Up, machine: str) -> Sequence[ShieldRequest]:
 
 
 def records_in(log: Path) -> Sequence[Mapping[str, Any]]:
-    """Returns the records in a shield's access log, without a last line that Traffic Server has not written whole."""
+    """Returns the records in a shield's access log. Ignores the last line if Traffic Server has not written it
+    completely.
+    """
     text = log.read_text() if log.exists() else ""
     return [json.loads(line) for line in text.rpartition("\n")[0].splitlines()]
 
@@ -72,7 +74,7 @@ def origin_credentials(root: Path) -> dict[str, str]:
 
 
 def client_with(up: Up, credentials: Mapping[str, str], service: str) -> Any:
-    """Returns a boto3 client in `us-east-1` that has a shield's credentials and runs outside the shield."""
+    """Returns a boto3 client in `us-east-1` that uses a shield's credentials from outside the shield."""
     return cast(Any, boto3).client(
         service,
         region_name="us-east-1",

@@ -1,4 +1,4 @@
-"""Lets tests make a sandbox's PoPs read outdated values from Workers KV (emulation/cloudflare/kv_reads.py)."""
+"""Makes the PoPs of a sandbox read outdated values from Workers KV in tests (emulation/cloudflare/kv_reads.py)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import httpx
 from emulation.cloudflare.kv_reads import PATH
 from emulation.layout import CLOUDFLARE_PORT, Sandbox
 
-# For this number of seconds, a PoP keeps a Workers KV value after it has read the value. No test takes as long.
+# A PoP keeps a Workers KV value for this number of seconds after it has read the value. The time is longer than any
+# test.
 _STALE_SECONDS = 3600
 
 
 @contextmanager
 def stale_kv(sandbox: Sandbox) -> Generator[None]:
-    """During the `with` block, each PoP keeps the Workers KV value that it read first, and sees no later change."""
+    """Makes PoPs see outdated Workers KV values during the `with` block. Each PoP keeps the first value that it reads,
+    and sees no later change.
+    """
     _hold(sandbox, _STALE_SECONDS)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Gives tests access to a running sandbox: its output, its stack outputs and its commands."""
+"""Gives tests access to a running sandbox: its printed output, its stack's outputs and its commands."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Up:
         return [line.strip() for line in found[1].splitlines()]
 
     def outputs(self) -> dict[str, Any]:
-        """Returns the stack's outputs. The first call reads them, and later calls return the same value. A test that
-        changes the outputs calls `forget_outputs`.
+        """Returns the stack's outputs. The first call reads the outputs from the stack, and later calls return the same
+        outputs. If a test changes the outputs, it must call `forget_outputs`.
         """
         return _outputs(self.sandbox)
 
     def forget_outputs(self) -> None:
-        """Discards the cached outputs, so that the next call of `outputs` reads them from the stack again."""
+        """Discards the cached outputs. The next call of `outputs` reads them from the stack again."""
         _outputs.cache_clear()
 
     def aws(self, service: str, region: str = "us-east-1") -> Any:

@@ -1,4 +1,6 @@
-"""Tests how the benchmark with a dead shield computes install times and request times from its measurements."""
+"""Tests the summary of the benchmark with a dead shield: how it computes install times and request times from the
+measurements.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Tests the benchmark of cache hits: the copies of workerd that it measures, and the ratio of their speeds that it
-computes from several rounds of measurements.
+"""Tests the benchmark of cache hits. It measures several copies of workerd in several rounds, and computes the ratio of
+their speeds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def test_one_slow_round_does_not_change_the_ratio() -> None:
 
 @pytest.fixture(scope="module")
 def pop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a directory with workerd's configuration of an emulated PoP, which runs one worker script."""
+    """Returns a directory with the workerd configuration of an emulated PoP. The PoP runs one worker script."""
     directory = tmp_path_factory.mktemp("pop")
     script = Script(
         name="edge",

@@ -1,4 +1,6 @@
-"""Tests the benchmark that measures the processor time of the edge worker's own code for a hit in L1."""
+"""Tests the benchmark of the edge worker's own code. The benchmark measures the processor time for a request that L1
+(the cache at the edge) can answer.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Tests how the programs that measure a PoP of our own read the output of wrk, compute percentiles, and report the
-memory that each connection needs.
+"""Tests the programs that measure a PoP of our own. The programs read the output of the load generator wrk, compute
+percentiles, and report the memory per connection.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Tests the config of the stack `prod-40`: the stack `prod` with 40 regions, which the benchmark of `pulumi preview`
-uses.
+"""Tests the config of the stack `prod-40`, a copy of the stack `prod` with 40 regions. The benchmark of `pulumi
+preview` uses this stack.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tests how the benchmark of prefetching counts repeated requests for an object at a shield."""
+"""Tests how the benchmark of prefetching counts repeated requests for the same object at a shield."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def request(key: str, second: int, status: int = 200) -> ShieldRequest:
 
 
 def test_each_request_after_the_first_one_for_an_object_counts_as_one_again() -> None:
-    # `request` takes a key, and the second at which the request starts. The log lists requests by their ends.
+    # The arguments of `request` are an object key, and the second at which the request starts. The log lists requests
+    # in the order in which they end.
     requests = [request("b", 9, 304), request("a", 0), request("b", 1), request("b", 29, 304), request("c", 3)]
     found = breakdown([*requests, request("c", 4), request("d", 5, 404), request("d", 5, 404)], {"a", "b", "d"})
     assert found == Breakdown(

@@ -1,4 +1,4 @@
-"""Tests how benchmarks read what wrk prints."""
+"""Tests how benchmarks read the output of the load generator wrk."""
 
 from __future__ import annotations
 

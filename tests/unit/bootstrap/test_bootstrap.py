@@ -1,6 +1,6 @@
 """Tests the bootstrap program, which creates the bucket for the Pulumi state and the deploy roles.
 
-The tests read the emulated AWS after the program ran, and run the policies on the program's resources.
+The tests run the program and read the resources from the emulated AWS. They also run the policies on these resources.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from tests.support.bootstrap_stack import BUCKET, bootstrap_up, role_statements
 from tests.support.service_authorization import needs_any_resource
 
 ACCOUNT = "123456789012"
-# The form of the subject claim in the OpenID Connect tokens of GitHub workflows, for repositories that were created or
-# renamed since 2026-07-15 (GitHub Docs, "OpenID Connect reference": Immutable subject claims).
+# The subject claim in the OpenID Connect tokens of GitHub workflows. Repositories that were created or renamed since
+# 2026-07-15 have this form of the claim (GitHub Docs, "OpenID Connect reference": Immutable subject claims).
 IMMUTABLE = "repo:acme@123456/artifact-edge@456789"
 
 
@@ -100,8 +100,8 @@ def test_the_deploy_role_is_limited_to_the_environments_names() -> None:
     for statement in role_statements("artifact-edge-bootstrap-dev-deploy"):
         assert "*" not in statement["Resource"] or all(needs_any_resource(each) for each in statement["Action"])
         for resource in statement["Resource"]:
-            # AWS itself chooses the names of service-linked roles, so they do not contain the environment's name.
-            # tests/unit/permissions/test_policy_documents.py checks the permissions for these roles.
+            # AWS itself chooses the names of service-linked roles. The names therefore do not contain the environment's
+            # name. tests/unit/permissions/test_policy_documents.py checks the permissions for these roles.
             if ":role/aws-service-role/" in resource:
                 continue
             service = resource.split(":")[2] if resource != "*" else ""

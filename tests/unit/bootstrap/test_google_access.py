@@ -1,4 +1,4 @@
-"""Tests what the bootstrap program creates on Google Cloud, and which jobs of GitHub may act as which account."""
+"""Tests what the bootstrap program creates on Google Cloud, and which GitHub job may use which service account."""
 
 from __future__ import annotations
 

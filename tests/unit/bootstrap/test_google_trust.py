@@ -1,6 +1,6 @@
-"""Tests the settings for Google Cloud that the bootstrap program exports. With these settings, Google Cloud must accept
-the identity tokens of the right GitHub jobs only. The tests evaluate the settings as Google's Security Token Service
-does.
+"""Tests the Google Cloud settings that the bootstrap program exports. With these settings, Google Cloud must accept
+only the identity tokens of certain GitHub jobs. The tests evaluate the settings in the same way as Google's Security
+Token Service.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ def test_a_pull_request_and_other_jobs_without_an_environment_are_refused(subjec
 
 
 def test_the_longest_names_of_github_make_no_subject_that_google_refuses() -> None:
-    # GitHub allows 39 characters for the name of an owner, and 100 for that of a repository. The config allows 20 for
-    # an environment. The IDs of owners and repositories have fewer than 20 digits.
+    # GitHub allows at most 39 characters in the name of an owner, and 100 in the name of a repository. The config
+    # allows at most 20 characters in the name of an environment. The IDs of owners and repositories have fewer than 20
+    # digits.
     owner, name, environment = "o" * 39, "n" * 100, "e" * 20
     long = Repository(f"{owner}/{name}", owner_id="9" * 19, repository_id="9" * 19)
     trust = google_trust(long, [environment])

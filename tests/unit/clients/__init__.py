@@ -1,1 +1,1 @@
-"""Tests the code behind docs/clients.md, the table that shows what each package client can do."""
+"""Tests the code that generates docs/clients.md. The page has a table of what each package client can do."""

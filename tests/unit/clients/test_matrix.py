@@ -1,5 +1,5 @@
-"""Tests the functions that read, write and compare the table in docs/clients.md, and that each cell of the table has a
-verdict.
+"""Tests the functions that read, write and compare the table in docs/clients.md. Also tests that each cell of the table
+has a verdict.
 """
 
 from __future__ import annotations

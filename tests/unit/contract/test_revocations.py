@@ -1,5 +1,5 @@
-"""Tests how recent revocations of tokens and withdrawals of objects are encoded: in the metadata database, and in the
-feed that the edge reads.
+"""Tests the encoding of recent token revocations and object withdrawals. The metadata database and the feed that the
+edge reads contain these encodings.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Tests that every form of a token record (document, database, edge entry) contains every field of a token, including
-fields that developers add later.
+"""Tests that every form of a token record (document, database, edge entry) contains every field of a token. Fields that
+developers add later are included.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 
 def any_of(kind: type[Any], **fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Returns a Hypothesis strategy that builds instances of a dataclass with a random value for each field.
+    """Returns a Hypothesis strategy that builds instances of a dataclass with random field values.
 
     If `_VALUES` has no strategy for a field, Hypothesis chooses random values of the field's type.
     """

@@ -1,4 +1,4 @@
-"""Tests which resources cost money, and that an unknown resource type never counts as free."""
+"""Tests which resource types cost money. An unknown resource type must never be treated as free."""
 
 from __future__ import annotations
 

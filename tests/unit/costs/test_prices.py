@@ -54,7 +54,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """Writes a file as `pulumi stack export` prints it for a small stack, and returns its path."""
+    """Writes a file with the output of `pulumi stack export` for a small stack. Returns the file's path."""
     kinds = ("aws:kms/key:Key", "aws:s3/bucket:Bucket", "aws:iam/role:Role")
     resources = [{"urn": f"urn:pulumi:dev::artifact-edge::{kind}::x", "type": kind, "custom": True} for kind in kinds]
     file = tmp_path / "dev.json"

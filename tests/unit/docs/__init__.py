@@ -1,4 +1,4 @@
-"""Tests that statements in the documentation agree with the code."""
+"""Tests that the documentation agrees with the code."""
 
 from __future__ import annotations
 

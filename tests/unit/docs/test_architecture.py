@@ -1,5 +1,5 @@
-"""Tests that the architecture page and the README name existing files and folders, and that the page's table of code
-layers ("Floors") agrees with the import linter.
+"""Tests that files and folders that the architecture page and the README mention exist. Also tests that the page's
+table of code layers ("Floors") agrees with the import linter.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from tests.unit.docs import CHECKOUT, DOCS
 PICTURE = DOCS / "architecture.svg"
 README = CHECKOUT / "README.md"
 
-# The first parts of texts that look like paths but name no file, such as `npm` in the object key `npm/web`. The tests
-# ignore texts that begin with these parts.
+# Texts such as the object key `npm/web` look like paths, but are not. The tests ignore each text whose first part is in
+# this set.
 _NO_FOLDERS = {"npm", "pypi", "oci", "application", "quarantine", "artifact-edge", ".venv"}
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
-# Matches a list of files of one folder on a documentation page, as in "`a.py`, `b.py` and `c.py` in `folder/`".
+# Matches a phrase on a documentation page that lists several files of one folder, such as "`a.py`, `b.py` and `c.py` in
+# `folder/`".
 _FILES_IN = re.compile(r"((?:`[\w.-]+`(?:, | and )?)+) in `([\w/.-]+/)`")
 _MOST_FILES = 4
 
 
 def paths(text: str) -> Iterator[str]:
-    """Yields each path of a file or folder of the repository in the code spans of a documentation page. A code span is
-    a path, or a command that contains a path.
+    """Yields each path of a file or folder of the repository that the code spans of a documentation page contain. A
+    code span can be a path, or a command that contains a path.
     """
     for names, folder in _FILES_IN.findall(text):
         yield from (folder + name for name in re.findall(r"`([^`]+)`", names))

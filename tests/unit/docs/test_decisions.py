@@ -1,5 +1,5 @@
-"""Tests that all decision records in the documentation have one form, and that their index lists each record
-correctly.
+"""Tests that all decision records in the documentation have the same form. Also tests that their index lists each
+record correctly.
 """
 
 from __future__ import annotations

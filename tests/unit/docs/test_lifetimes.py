@@ -1,4 +1,4 @@
-"""Tests that the times in the documentation's table "Who keeps what, for how long" equal the times in the code."""
+"""Tests that the times in the documentation's table "Who keeps what, for how long" agree with the code."""
 
 from __future__ import annotations
 

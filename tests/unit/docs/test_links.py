@@ -1,4 +1,6 @@
-"""Tests that links in the documentation lead to existing files, and that a folder's README names existing files."""
+"""Tests that links in the documentation lead to existing files. Also tests that files that a folder's README mentions
+exist.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Tests that each command in the documentation parses: its options, arguments, targets and operations exist.
+"""Tests that each command in the documentation is valid: its options, arguments, targets and operations exist.
 
-`tests/e2e/test_docs.py` runs the blocks that a sandbox can run.
+`tests/e2e/test_docs.py` runs the blocks of commands that work in a sandbox.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def test_git_ignores_the_files_that_the_commands_write_into_the_checkout() -> No
     options = {
         name for block in BLOCKS for name in re.findall(r"--(?:directory|save-plan|journal) ([\w.-]+)", block.text)
     }
-    kept = {"policy.json"}  # policy.json is an edge policy, which operators can commit, so Git does not ignore it
+    kept = {"policy.json"}  # Git does not ignore policy.json. It is an edge policy, and operators can commit it.
     files = sorted((written | options | {"import-local.journal"}) - kept)
     assert {"outputs.json", "plan.json", "plans"} <= set(files)
     ignored = subprocess.run(
@@ -76,10 +76,10 @@ def test_each_reason_not_to_run_a_block_is_used(pattern: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
-    """Checks that commands in the documentation are only in `sh` blocks.
+    """Checks that the commands in the documentation are only in `sh` blocks.
 
-    The other tests read only `sh` blocks. The other tests would miss a command in an indented block or in a block of
-    another language.
+    The other tests read only `sh` blocks. They would miss a command in an indented block or in a block of another
+    language.
     """
     outside = re.sub(r"(?ms)^ *```sh$.*?^ *```$", "", page.read_text())
     pattern = (
@@ -89,8 +89,8 @@ def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
 
 
 def problems_of_sentences(text: str) -> list[tuple[str, str]]:
-    """Returns the wrong commands in the sentences of a documentation text, each with a message that explains the
-    mistake.
+    """Returns the invalid commands in the sentences of a documentation text. Each command comes with a message that
+    explains the mistake.
     """
     spans = re.findall(r"(?<!`)`((?:\.venv/bin/)?python -m [^`]+)`", text)
     return [(span, said) for span in spans for words in commands(span) if (said := problem(words))]
@@ -98,8 +98,8 @@ def problems_of_sentences(text: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_a_command_within_a_sentence_exists(page: Path) -> None:
-    """Checks commands within a sentence of the documentation. A command within a sentence may lack required arguments,
-    or be only the name of a program.
+    """Checks commands within the sentences of the documentation. Such a command may leave out required arguments, or be
+    only the name of a program.
     """
     harmless = ("MissingParameter", "NoArgsIsHelpError", "Exit: 0")
     problems = problems_of_sentences(page.read_text())
@@ -108,13 +108,13 @@ def test_a_command_within_a_sentence_exists(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    # pages in docs/decisions are left out, because they contain no steps that readers follow
+    # Leaves out the decision records in docs/decisions, because they contain no steps that readers follow.
     [page for page in PAGES if page.parent.name != "decisions"],
     ids=lambda page: str(page.relative_to(CHECKOUT)),
 )
 def test_a_command_within_a_list_item_has_its_required_arguments(page: Path) -> None:
-    """Tests the commands in list items of the documentation. Many of these items are steps of a runbook, and readers
-    type the commands as printed.
+    """Tests the commands in list items of the documentation. Many list items are steps of a runbook. Readers type the
+    commands in these steps as printed.
     """
     prose = re.sub(r"(?ms)^ *```.*?^ *```$", "", page.read_text())
     items = re.findall(r"(?ms)^ *(?:-|\d+\.) .*?(?=^ *(?:-|\d+\.) |^\S|\Z)", prose)

@@ -1,6 +1,5 @@
-"""Tests what the pages of the documentation say about the Pulumi program. Some facts, such as the name of a key, must
-be the same as in the program. Others, such as the number of resources, must not be on a page, because they change with
-each release.
+"""Tests what the documentation says about the Pulumi program. Facts such as the name of a key must agree with the
+program. Facts that change with each release, such as the number of resources, must not be on a page.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ import pytest
 from tests.support.bootstrap_stack import bootstrap_up
 from tests.unit.docs import CHECKOUT
 
-# The tests leave out the decision records in docs/decisions. Each record has a date, and its figures are those of this
-# date.
+# The tests leave out the decision records in docs/decisions. Each record has a date, and its figures were correct on
+# that date.
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 
 

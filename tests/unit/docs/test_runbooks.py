@@ -1,6 +1,4 @@
-"""Tests that each command of a runbook is run by a test. For each command that no test runs, this file states the
-reason.
-"""
+"""Tests that a test runs each command of each runbook. This file lists the exceptions and their reasons."""
 
 from __future__ import annotations
 
@@ -12,8 +10,8 @@ from tests.support.printed_commands import blocks_of
 from tests.support.runbooks import PAGES, sections
 from tests.unit.docs import CHECKOUT
 
-# Commands that a runbook mentions and that the runbook's test does not run. A key is the runbook's heading with the
-# command, and the value says why the test does not run the command.
+# Commands in the sentences of a runbook that the runbook's test does not run. The keys are pairs of the runbook's
+# heading and the command. The values are the reasons.
 MENTIONED = {
     ("The edge is down", "dig packages.<domain>"): "is a program of the operator's machine",
     ("A PoP machine is down", "journalctl -u artifact-edge-settings"): "is a program of the machine",
@@ -32,21 +30,19 @@ MENTIONED = {
     ("A state that cannot be read", "make up"): "says which backend it uses",
     ("A state that is wrong", "pulumi state delete <urn>"): "the test makes the fault with it",
 }
-FOLDERS = ("e2e", "chaos")  # the folders of tests/ whose tests run runbooks
+FOLDERS = ("e2e", "chaos")  # The folders of tests/ that contain tests of runbooks.
 PROGRAMS = ("pulumi ", "python ", "aws ", "gcloud ", "gh ", "dig ", "make ", "registry ", "journalctl ")
 
 
 def typed(text: str) -> list[str]:
-    """Returns the commands that the sentences of a runbook contain in backticks, without duplicates and without the
-    fenced code blocks.
-    """
+    """Returns the commands in backticks in a runbook's sentences, without duplicates. Ignores fenced code blocks."""
     sentences = re.sub(r"(?ms)^ *```.*?^ *```$", "", text)
     spans = (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", sentences))
     return list(dict.fromkeys(span for span in spans if span.startswith(PROGRAMS)))
 
 
 def sources() -> dict[tuple[str, str], str]:
-    """Maps the page and the heading of each runbook to the source text of the test files that run the runbook."""
+    """Returns the source texts of the tests for each runbook. The keys are pairs of the runbook's page and heading."""
     found: dict[tuple[str, str], str] = {}
     for file in sorted(each for folder in FOLDERS for each in (CHECKOUT / "tests" / folder).glob("test_*.py")):
         source = file.read_text()
@@ -86,8 +82,8 @@ def test_each_runbook_that_a_test_runs_exists() -> None:
 
 @pytest.mark.parametrize("page", [*PAGES, "docs/rotation.md"])
 def test_a_page_of_runbooks_says_which_shell_its_commands_need(page: str) -> None:
-    """Checks that each page with runbooks tells the operator to activate the virtual environment. Without the virtual
-    environment, the page's commands would fail with `No module named 'typer'`.
+    """Checks that each page with runbooks tells the operator to activate the virtual environment. Otherwise, the page's
+    commands fail with `No module named 'typer'`.
     """
     assert "(going-live.md#prepare-a-shell)" in (CHECKOUT / page).read_text()
     assert ". .venv/bin/activate" in blocks_of(sections("docs/going-live.md")["Prepare a shell"])[0]

@@ -1,5 +1,5 @@
-"""Tests the doctor's checks of an AWS account. The account is moto's, and the tests create in it the resources that a
-stack needs.
+"""Tests the doctor's checks of an AWS account. The doctor is a command that checks accounts before a deployment. The
+tests use moto's account, and create the resources that a stack needs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ SECRETS = ("shield", "edge", "metadata-api", "npm-signing", "edge-kv", "purge-si
 
 
 class Account:
-    """Provides boto3 clients for moto's account. moto has no quotas and no concurrency limit, so tests set these."""
+    """Provides boto3 clients for moto's account. moto has no quotas and no concurrency limit. This class therefore
+    returns values that tests set.
+    """
 
     def __init__(self) -> None:
         self.quotas: dict[str, float] = {"L-1216C47A": 64, "L-0263D0A3": 5}

@@ -16,13 +16,13 @@ from tests.support.stacks import ON_GOOGLE, first_up, stack_config
 
 ENABLED = {"compute.googleapis.com", "iam.googleapis.com"}
 STANDBY = {"blobs": {**json.loads(stack_config("prod")["artifact-edge:blobs"]), "standby": ["us-east1", "us-east4"]}}
-# Maps a module of pulumi-gcp to the Google Cloud API that its resource types use. `storage/transferJob` uses another
-# API than the rest of its module.
+# Maps modules of pulumi-gcp to the Google Cloud APIs that their resource types use. The type `storage/transferJob` uses
+# a different API than the rest of its module.
 APIS = {"serviceaccount": "iam", "cloudrunv2": "run", "kms": "cloudkms"}
 
 
 class Project:
-    """Emulates the responses of Service Usage and Compute Engine for a project in which only some APIs are enabled."""
+    """Emulates the responses of the Service Usage and Compute Engine APIs. The project has only some APIs enabled."""
 
     def __init__(self, enabled: set[str], **free: float) -> None:
         self._enabled = enabled
@@ -68,8 +68,9 @@ def test_apis_that_are_not_enabled_are_named_with_the_command() -> None:
 
 @pytest.mark.parametrize(("metric", "needed"), [("STATIC_ADDRESSES", 2), ("N2_CPUS", 16), ("LOCAL_SSD_TOTAL_GB", 750)])
 def test_a_quota_that_the_machines_exceed_is_a_problem(metric: str, needed: int) -> None:
-    """Tests a quota whose unused part is exactly what the stack `prod` needs, and a quota with one less. The stack has
-    two machines of the type n2-standard-8 in each of two regions of Google Cloud.
+    """Tests two quotas. The unused part of the first quota is exactly what the stack `prod` needs in a region. The
+    second quota has one unit less. In each of two regions of Google Cloud, the stack has two machines of the type
+    n2-standard-8.
     """
     assert problems(stack("prod"), Project(ENABLED, **{metric: needed})) == []
     found = problems(stack("prod"), Project(ENABLED, **{metric: needed - 1}))

@@ -1,4 +1,6 @@
-"""Tests that the documentation pages of commands are current, and that each command and option has a description."""
+"""Tests that the documentation pages of commands are current. Also tests that each command and option has a
+description.
+"""
 
 from __future__ import annotations
 

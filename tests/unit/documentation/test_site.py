@@ -1,5 +1,5 @@
-"""Tests that the documentation site builds without a warning, that its pages show lists and tables, and that a broken
-link makes the build fail.
+"""Tests that the documentation site builds without a warning, and that its pages show lists and tables. A broken link
+must make the build fail.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from documentation.site import DOCS
 
 
 def settings(**changed: Path) -> Any:
-    """Reads mkdocs.yml, and replaces its folders by the folders that a test names."""
+    """Reads mkdocs.yml. `changed` overrides folders in its settings."""
     load: Any = getattr(mkdocs_config, "load_config")  # noqa: B009 - the function's types are incomplete
     return load(str(DOCS.parent / "mkdocs.yml"), **{name: str(path) for name, path in changed.items()})
 
 
 @pytest.fixture(autouse=True, scope="module")
 def logs_of_mkdocs() -> Iterator[None]:
-    """Sets MkDocs's logger to the level INFO. MkDocs counts its warnings by a log handler, and this level lets the
-    warnings reach the handler.
+    """Sets MkDocs's logger to the level INFO. MkDocs counts warnings with a log handler, and the handler gets warnings
+    only at this level.
     """
     logger = logging.getLogger("mkdocs")
     level = logger.level
@@ -40,7 +40,7 @@ def logs_of_mkdocs() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Builds the documentation site as `make docs` does."""
+    """Builds the documentation site in the same way as `make docs`."""
     folder = tmp_path_factory.mktemp("site")
     build(settings(site_dir=folder))
     return folder
@@ -77,7 +77,7 @@ class _Prose(HTMLParser):
 def test_no_paragraph_contains_a_list_or_a_table_as_text(site: Path) -> None:
     """Checks that each list in the documentation has an empty line before it in the Markdown source.
 
-    Without the empty line, GitHub still shows a list, but MkDocs shows the list's text as a paragraph.
+    Without the empty line, GitHub still shows a list, but MkDocs shows a paragraph.
     """
     found: list[str] = []
     for page in site.rglob("index.html"):

@@ -1,4 +1,6 @@
-"""Tests that `python -m drift` finds differences between a whole stack's state and the emulated AWS account."""
+"""Tests `python -m drift` on a whole stack. The command must find differences between the stack's state and the
+emulated AWS account.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +50,8 @@ def test_a_stack_that_was_just_created_has_no_difference(state: State) -> None:
 
 @pytest.mark.parametrize("region", ["eu-west-1", "sa-east-1"])
 def test_an_address_that_a_killed_engine_left_is_found(state: State, region: str) -> None:
-    """Checks that `python -m drift` also looks in the region sa-east-1, although the Pulumi state has no resource
-    there.
+    """Checks that `python -m drift` finds an address that is missing from the Pulumi state. It must also search the
+    region sa-east-1, although the state has no resource there.
     """
     made = ec2(region).allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))["AllocationId"]
     other = [{"Key": "project", "Value": "artifact-edge"}, {"Key": "environment", "Value": "prod-eu"}]

@@ -1,4 +1,6 @@
-"""Tests that `python -m drift.repair`, which repairs a Pulumi state, finds the resources of the bootstrap stack."""
+"""Tests that `python -m drift.repair`, which repairs a Pulumi state, also finds the resources of the bootstrap stack in
+the cloud.
+"""
 
 from __future__ import annotations
 

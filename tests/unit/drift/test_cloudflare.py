@@ -1,4 +1,6 @@
-"""Tests that `python -m drift` finds differences in worker scripts and namespaces on the emulated Cloudflare."""
+"""Tests `python -m drift` on the emulated Cloudflare. The command must find differences in worker scripts and
+namespaces.
+"""
 
 from __future__ import annotations
 

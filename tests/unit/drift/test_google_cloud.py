@@ -1,4 +1,4 @@
-"""Tests that `python -m drift` finds differences in resources with labels on the emulated Google Cloud."""
+"""Tests `python -m drift` on the emulated Google Cloud. The command must find differences in resources with labels."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def test_a_resource_is_an_orphan_only_with_the_labels_of_the_stack(
 
 
 def test_each_resource_that_the_state_lacks_is_listed(deployed: tuple[State, httpx.Client]) -> None:
-    """`compare` searches only the projects and regions that the state names. The test therefore keeps a Cloud Run
-    service and a network in the state, and removes all other resources.
+    """Removes all resources from the state, except for a Cloud Run service and a network. The two resources must stay,
+    because `compare` searches only the projects and regions in the state.
     """
     state, _ = deployed
     google = [each for each in state.resources if each.type.startswith("gcp:")]

@@ -1,5 +1,5 @@
-"""Tests the repair of a Pulumi state after the Pulumi engine was killed while it created resources. For each of these
-resources, the repair looks in the cloud, and adds the resource to the state if it exists there.
+"""Tests the repair of a Pulumi state after someone killed the Pulumi engine during the creation of resources. For each
+such resource, the repair searches the cloud. If the resource exists, the repair adds it to the state.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ VPC = "aws:ec2/vpc:Vpc"
 
 POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 PROD = {name.removeprefix("artifact-edge:"): value for name, value in stack_config("prod").items()}
-# Settings with which the stack `prod` also creates the AWS resources of optional features.
+# Settings for optional features. With these settings, the stack `prod` also creates the AWS resources of the features.
 WITH_OPTIONS = {
     "metadata": {**json.loads(PROD["metadata"]), "capacity": "provisioned"},
     "blobs": {**json.loads(PROD["blobs"]), "standby": ["us-east1", "us-east4"]},
@@ -56,15 +56,15 @@ def deployed(changes: Mapping[str, Any]) -> Iterator[list[Registered]]:
 
 @pytest.fixture(scope="module")
 def resources(request: pytest.FixtureRequest) -> Iterator[list[Registered]]:
-    """Deploys the stack `prod`, and provides its resources. The test's parameter has the settings that differ from
+    """Deploys the stack `prod`, and provides its resources. The fixture's parameter contains the settings that override
     prod's config. Each stack is removed before the next one is deployed.
     """
     yield from deployed(request.param)
 
 
-# In a test with this mark, the stack `prod` has machines on AWS and on Google Cloud.
+# Runs a test on a variant of the stack `prod` with machines on AWS and on Google Cloud.
 on_both = pytest.mark.parametrize("resources", [WITH_OPTIONS], indirect=True, ids=["both"])
-# In a test with this mark, the stack `prod` has its objects, metadata and machines on Google Cloud.
+# Runs a test on a variant of the stack `prod` whose objects, metadata and machines are on Google Cloud.
 on_google = pytest.mark.parametrize("resources", [ON_GOOGLE], indirect=True, ids=["google"])
 
 
@@ -90,8 +90,8 @@ def test_each_resource_of_a_stack_on_google_cloud_is_found_by_its_inputs(resourc
 
 @on_google
 def test_an_alerting_policy_is_added_with_its_name_by_which_the_provider_reads_it(resources: list[Registered]) -> None:
-    """Pulumi's provider reads an alerting policy by the output `name` in the state. The command that adds a policy to
-    the state must therefore put the policy's id into this output.
+    """To read an alerting policy, Pulumi's provider uses the output `name` in the state. If the repair adds a policy to
+    the state, it must therefore write the policy's id to this output.
     """
     policy = next(each for each in resources if each.type == POLICY)
     deployment: dict[str, Any] = {"pending_operations": [operation(POLICY, policy.name, **policy.inputs)]}

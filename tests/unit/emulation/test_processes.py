@@ -1,4 +1,6 @@
-"""Tests the sandbox's processes: each starts once, can be found again, and ends with its child processes."""
+"""Tests the processes of a sandbox. Each process must start only once, can be found again, and ends together with its
+child processes.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ def test_stop_ends_what_the_process_started(sandbox: Sandbox) -> None:
     )
     child = int(child_file.read_text())
     processes.stop(sandbox, "parent")
-    # `stop` signals the whole process group, but waits only for the process `parent`, so the child may end later
+    # `stop` signals the whole process group, but waits only for the process `parent`. The child may end later.
     assert eventually(lambda: not alive(child))
 
 
@@ -67,7 +69,9 @@ def test_a_reused_pid_is_not_the_sandboxs_process(sandbox: Sandbox) -> None:
 
 
 def test_a_process_can_end_at_any_moment_of_a_query(sandbox: Sandbox) -> None:
-    """Queries the state of 300 processes without a pause while they end, so that some of them end during a query."""
+    """Queries the state of 300 processes while each process ends. The queries have no pause between them, and some
+    processes therefore end during a query.
+    """
     for _ in range(300):
         process = subprocess.Popen(["sleep", "60"])
         waiting = threading.Thread(target=process.wait)
@@ -96,13 +100,13 @@ def test_listening_distinguishes_open_and_closed_ports() -> None:
 
 
 def test_a_process_runs_until_its_last_thread_has_ended(sandbox: Sandbox) -> None:
-    """Checks a process whose first thread ends before another thread. The process must still count as running, because
-    its remaining threads keep its sockets open.
+    """Checks a process whose first thread ends before another thread. The process must still count as running. Its
+    other threads keep its sockets open.
     """
     first_thread_ends = (
         "import ctypes, threading, time; "
         "threading.Thread(target=time.sleep, args=(60,)).start(); "
-        # the system call exit(2) ends only the first thread, so the process goes on with the second
+        # The system call exit(2) ends only the first thread. The process continues with the second thread.
         "ctypes.CDLL(None).syscall(60, 0)"
     )
     pid_file = sandbox.path("run", "threads.pid")

@@ -1,4 +1,4 @@
-"""Tests that the end of a sandbox leaves no process, whatever starts in the meantime."""
+"""Tests that the end of a sandbox leaves no process behind, even if a process starts another process at that moment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emulation import processes, services
 from emulation.layout import IMPORT_ROOT, Sandbox
 from tests.support.waiting import eventually
 
-# A process that starts another process of the sandbox when it has to end.
+# A program that starts another process of the sandbox when it receives the signal to end.
 STARTER = """
 import signal, sys, time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Builds short plans in the form of `pulumi preview --json`."""
+"""Builds small Pulumi plans in the format of `pulumi preview --json`."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def step(
 ) -> list[dict[str, Any]]:
     """Returns the steps of a Pulumi plan for one resource.
 
-    `old` and `new` are the resource's inputs before and after the change. If only one of them is given, the inputs are
-    the same before and after. A step that creates the resource has no old state, and a step that deletes the resource
-    has no new state.
+    `old` and `new` are the resource's inputs before and after the change. If only one of them is given, the resource
+    has these inputs both before and after. A step that creates the resource has no old state. A step that deletes the
+    resource has no new state.
     """
 
     def state(inputs: Mapping[str, Any]) -> dict[str, Any]:

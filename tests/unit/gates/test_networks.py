@@ -1,5 +1,5 @@
-"""Tests what the plan gate refuses when a plan moves clients to another edge network, or changes the regions of a
-network.
+"""Tests the plan gate (a check of Pulumi plans) on changes of edge networks. The gate must refuse a plan that moves too
+many clients at once. Clients move if a plan changes their edge network, or the regions of a network.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Steps = list[dict[str, Any]]
 
 
 def weights(before: int, after: int) -> Steps:
-    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. One record leads to
-    Cloudflare, and the other to our own PoPs. `before` and `after` are the percentages of clients that DNS sends to our
-    own PoPs.
+    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. One record points to
+    Cloudflare, and the other to our own PoPs. DNS sends `before` percent of the clients to our own PoPs before the
+    plan, and `after` percent after the plan.
     """
 
     def inputs(target: str, name: str, weight: int) -> dict[str, Any]:
@@ -79,8 +79,8 @@ def test_clients_change_the_network_in_small_steps(before: int, after: int, refu
 
 @pytest.mark.parametrize(
     ("percent", "refused"),
-    # DNS sends `percent` of all clients to our own PoPs. The plan creates or deletes the PoP in the second of two
-    # regions. It thus moves half of these clients to that region or away from it.
+    # DNS sends `percent` of all clients to our own PoPs in two regions. The plan creates or deletes the PoP in the
+    # second region. This moves half of these clients.
     [(0, []), (20, []), (40, []), (60, ["traffic"])],
 )
 @pytest.mark.parametrize("op", ["create", "delete"])
@@ -126,7 +126,7 @@ ACCELERATOR, LISTENER, GROUP = (
 
 def accelerator(op: str, before: Mapping[str, int], after: Mapping[str, int]) -> Steps:
     """Returns a plan's steps for an accelerator and its two DNS records. `before` and `after` map each region to its
-    traffic dial in percent, before and after the plan.
+    traffic dial in percent. `before` applies before the plan, and `after` applies after it.
     """
     name = {"name": "anycast.pops.example.com", "type": "A"}
     front = {**name, "setIdentifier": "primary", "failoverRoutingPolicies": [{"type": "PRIMARY"}]}
@@ -150,8 +150,9 @@ def accelerator(op: str, before: Mapping[str, int], after: Mapping[str, int]) ->
 
 
 def to_accelerator(percent: int) -> Steps:
-    """Returns a plan's steps for a hostname with two DNS records. One record leads to Cloudflare and does not change.
-    The other record leads to our own PoPs. In this record, the plan replaces the PoPs' name by the accelerator's name.
+    """Returns a plan's steps for a hostname with two DNS records. The first record points to Cloudflare and does not
+    change. The second record points to our own PoPs. The plan makes the second record point to the accelerator of the
+    PoPs.
     """
     own = [part for part in weights(percent, percent) if "own" in part["urn"]]
     others = [part for part in weights(percent, percent) if "own" not in part["urn"]]
@@ -161,8 +162,8 @@ def to_accelerator(percent: int) -> Steps:
 
 
 def behind_accelerator(percent: int) -> Steps:
-    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. One record leads to
-    Cloudflare, and the other through an accelerator to our own PoPs. The plan changes neither record.
+    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. One record points to
+    Cloudflare. The other points to the accelerator of our own PoPs. The plan changes neither record.
     """
     return [{**part, "op": "same", "oldState": part["newState"]} for part in to_accelerator(percent)]
 
@@ -177,8 +178,8 @@ def test_clients_are_led_to_an_accelerator_like_to_another_network(percent: int,
 
 @pytest.mark.parametrize(
     ("dial", "refused"),
-    # Each of the accelerator's two regions is nearest to half of the clients. If the traffic dial of one region is 60,
-    # 40 % of the region's clients move: 20 % of all clients.
+    # The accelerator has two regions, and each region serves half of the clients. If the traffic dial of one region is
+    # 60, 40 % of the region's clients move. That is 20 % of all clients.
     [(100, []), (60, []), (59, ["traffic"]), (50, ["traffic"]), (0, ["traffic"])],
 )
 def test_a_traffic_dial_moves_the_clients_that_the_region_no_longer_serves(dial: int, refused: list[str]) -> None:
@@ -188,8 +189,8 @@ def test_a_traffic_dial_moves_the_clients_that_the_region_no_longer_serves(dial:
 
 @pytest.mark.parametrize(
     ("percent", "refused"),
-    # DNS sends `percent` of all clients to the accelerator. The plan drains one of the accelerator's two regions, so
-    # half of these clients move to the other region.
+    # DNS sends `percent` of all clients to an accelerator with two regions. The plan drains one region. Half of the
+    # accelerator's clients therefore move to the other region.
     [(0, []), (40, []), (50, ["traffic"])],
 )
 def test_a_traffic_dial_counts_by_the_clients_of_the_accelerator(percent: int, refused: list[str]) -> None:
@@ -210,8 +211,8 @@ def test_no_client_resolves_the_machines_addresses_while_the_accelerator_answers
 
 
 def geolocation(before: Mapping[str, str], after: Mapping[str, str]) -> Steps:
-    """Returns a plan's steps for the geolocation records of our own PoPs and for their default record. `before` and
-    `after` map the code of each continent to the region that its clients get.
+    """Returns a plan's steps for the geolocation records of our own PoPs, including the default record. `before` and
+    `after` map the code of each continent to the region that its clients use.
     """
 
     def inputs(identifier: str, location: Mapping[str, str], target: str) -> dict[str, Any]:
@@ -231,8 +232,8 @@ def geolocation(before: Mapping[str, str], after: Mapping[str, str]) -> Steps:
 
 
 def by_geolocation(percent: int) -> Steps:
-    """Returns the steps of a Pulumi plan that changes no record. Our own PoPs' record has the weight `percent` and the
-    target `geolocation.pops.example.com`.
+    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. The plan changes neither
+    record. The record of our own PoPs has the weight `percent`, and points to `geolocation.pops.example.com`.
     """
     steps = weights(percent, percent)
     for part in steps:
@@ -247,8 +248,7 @@ CONTINENTS: Mapping[str, str] = dict.fromkeys(("AF", "AN", "AS", "EU", "NA", "OC
 
 @pytest.mark.parametrize(
     ("percent", "refused"),
-    # `percent` of all clients use our own PoPs. The test's plan leads clients in two of seven continents to a new
-    # region.
+    # `percent` of all clients use our own PoPs. The plan sends the clients of two of seven continents to a new region.
     [(0, []), (20, []), (70, []), (71, ["traffic"])],
 )
 def test_a_new_place_moves_the_clients_of_its_continents(percent: int, refused: list[str]) -> None:
@@ -295,8 +295,8 @@ def biased(before: int, after: int) -> Steps:
 def test_no_client_resolves_the_latency_records_while_the_network_has_geoproximity(
     percent: int, refused: list[str]
 ) -> None:
-    # The plan adds a region of PoPs, which gets half of the clients by geoproximity. The region's latency record gets
-    # no clients. Only the unused names `*.pops.example.com` lead to this record.
+    # The plan adds a region of PoPs, to which the geoproximity records send half of the clients. No client uses the
+    # region's latency record, because only the unused names `*.pops.example.com` point to it.
     own = [{**part, "newState": part["oldState"]} for part in to_geoproximity(percent)]
     near = [{**part, "op": "create", "oldState": None} if "us-west-2" in part["urn"] else part for part in biased(0, 0)]
     former = {"name": "*.pops.example.com", "type": "A", "aliases": [{"name": "pops.example.com"}]}
@@ -305,8 +305,8 @@ def test_no_client_resolves_the_latency_records_while_the_network_has_geoproximi
 
 
 def to_geoproximity(percent: int) -> Steps:
-    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. Both records stay as they
-    are. The record of our own PoPs leads to the geoproximity records.
+    """Returns a plan's steps for the two DNS records of the hostname that clients connect to. The plan changes neither
+    record. The record of our own PoPs points to the geoproximity records.
     """
     steps = weights(percent, percent)
     for part in steps:
@@ -318,8 +318,8 @@ def to_geoproximity(percent: int) -> Steps:
 
 @pytest.mark.parametrize(
     ("before", "after", "refused"),
-    # A bias of 0 gives us-west-2 half of the clients, 50 gives 2/3, and 80 gives 5/6. A plan may move up to 1/5
-    # of all clients.
+    # The bias of us-west-2 decides its share of the clients. A bias of 0 gives the region half of the clients, 50 gives
+    # 2/3, and 80 gives 5/6. A plan may move at most 1/5 of all clients.
     [(0, 50, []), (50, 0, []), (50, 80, []), (0, 80, ["traffic"]), (0, -99, []), (99, 0, ["traffic"])],
 )
 def test_a_bias_moves_clients(before: int, after: int, refused: list[str]) -> None:

@@ -1,5 +1,5 @@
-"""Tests the part of the plan gate that finds out which read paths of a stack remain when parts of the stack are lost.
-The tests use a small stack.
+"""Tests a part of the plan gate on a small stack. The gate determines which read paths of a stack still work after the
+loss of parts of the stack.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def bucket(region: str) -> Resource:
 
 
 def shield(region: str, zone: str, *buckets: str) -> list[Resource]:
-    """Returns the resources of a shield: a machine in a zone with its subnet, address and DNS name.
+    """Returns the resources of a shield: a machine, and its subnet, address and DNS name.
 
-    `buckets` lists the regions whose buckets the machine reads from.
+    `buckets` lists the regions of the buckets from which the machine reads.
     """
     name, place = f"{region}-{zone}", {"region": region}
     boot = "\n".join(f"map http://x/ https://objects-{one}.s3.amazonaws.com/" for one in buckets)
@@ -144,9 +144,7 @@ def test_cold_tokens_need_the_metadata_api_and_cached_ones_the_store_or_the_api(
 
 
 def own_pop() -> list[Resource]:
-    """Returns the Pulumi resources of one machine of our own PoPs, and the DNS records that lead clients to the
-    machine.
-    """
+    """Returns the Pulumi resources of one machine of our own PoPs, including the machine's DNS records."""
     shields = json.dumps([{"host": "eu-west-1-a.shield.example.com:8443", "region": "eu-west-1"}])
     boot = f"write_files:\n    TABLE_REGIONS=us-east-1\n    {shields}\n"
     packed = base64.b64encode(gzip.compress(boot.encode())).decode()
@@ -171,7 +169,7 @@ def test_a_network_is_replaced_by_another_one_only_if_dns_checks_its_health() ->
 
 
 def located(location: Mapping[str, str], name: str, target: str) -> Resource:
-    """Returns a geolocation record of our own PoPs. The record is an alias of `target`."""
+    """Returns a geolocation record of our own PoPs. The record is an alias that points to the DNS name `target`."""
     alias = {"name": target, "evaluateTargetHealth": True}
     inputs = {"name": "geolocation.pops.example.com", "geolocationRoutingPolicies": [location], "aliases": [alias]}
     return resource(RECORD, name, inputs)
@@ -184,12 +182,12 @@ def test_geolocation_records_lead_all_clients_to_the_regions_of_the_default_reco
     checked = resource(RECORD, "cloudflare", {"name": HOST, "records": ["test.zone.test"], "healthCheckId": "edge"})
     stack = [*TWO_REGIONS[1:], *cloudflare(*SHIELDS, api=True), *own_pop()[:-1], own, checked]
     assert lost("edge:cloudflare", [*stack, europe, default]) == []
-    # Without a default record, clients outside Europe get no answer.
+    # Without a default record, DNS gives clients outside Europe no answer.
     assert "Cloudflare is lost" in lost("edge:cloudflare", [*stack, europe])[0]
 
 
 def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
-    """Returns what the plan gate finds for a stack that must survive the loss `loss`, and no other loss. For example,
+    """Returns the plan gate's findings for a stack that must survive only the loss `loss`. For example,
     `region:us-east-1` is the loss of all resources in this region.
     """
     all_findings = findings_of(resources, Survived(all=[loss]), borne=[])

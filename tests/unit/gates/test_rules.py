@@ -1,4 +1,6 @@
-"""Tests each rule of the plan gate with a plan that breaks the rule and a similar plan that keeps it."""
+"""Tests each rule of the plan gate (the check of Pulumi plans). One plan breaks the rule, and a similar plan follows
+it.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,8 @@ def node(op: str, name: str, region: str = "eu-west-1", **more: Any) -> Any:
 
 
 def leading(node_name: str, op: str = "same") -> Any:
-    """Returns the steps of a Pulumi plan that change a machine's address and its DNS record. `op` is the operation on
-    the DNS record.
+    """Returns the steps of a Pulumi plan for a machine's address and the DNS record of the machine. The address does
+    not change. `op` is the operation on the DNS record.
     """
     address = step("same", EIP, node_name, new={"instance": "i-1"}, depends={"instance": [urn(NODE, node_name)]})
     of_it = {"records": [urn(EIP, node_name)]}

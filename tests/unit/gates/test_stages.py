@@ -1,6 +1,7 @@
-"""Tests how a plan that the plan gate refuses is split into stages, which an operator may apply one after the other.
+"""Tests how the plan gate splits a plan that it refuses into stages. An operator may apply these stages one after the
+other.
 
-The plans are from the real Pulumi engine (tests/support/plans_of_changes.py).
+The plans come from the real Pulumi engine (tests/support/plans_of_changes.py).
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def test_recordings_contain_no_machine_data() -> None:
 
 
 def command(name: str, tmp_path: Path, subcommand: str = "plan", *options: str) -> tuple[int, str]:
-    """Runs a command of `python -m gates` on a recorded plan. Returns the exit code and the output of the command."""
+    """Runs a command of `python -m gates` on a recorded plan. Returns the command's exit code and output."""
     file = tmp_path / "plan.json"
     file.write_bytes(gzip.decompress((RECORDED / f"{name}.json.gz").read_bytes()))
     result = CliRunner().invoke(app, [subcommand, str(file), *options])

@@ -1,7 +1,7 @@
-"""Tests the Pulumi states that gates/state.py records as test fixtures. A recorded state contains the names of secrets,
-but no value of a secret.
+"""Tests the Pulumi states that gates/state.py records as test fixtures. A recorded state contains the name of each
+secret, but not its value.
 
-A preview that reads a recorded state replaces these names by the secrets of the preview's sandbox.
+When a preview reads a recorded state, it replaces these names by the secrets of its sandbox.
 """
 
 from __future__ import annotations

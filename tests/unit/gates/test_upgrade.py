@@ -1,4 +1,6 @@
-"""Tests which resources an upgrade of a stack may not replace, and the messages about allowed replacements."""
+"""Tests which resources an upgrade of a stack may not replace. Also tests the messages about replacements that a
+reviewer has allowed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests which Geo-DNS records and health checks the program creates in Route 53."""
+"""Tests the Geo-DNS records and health checks that the program creates in Route 53."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NODES = (
 
 
 def records() -> dict[tuple[str, str | None], Any]:
-    """Returns all records of the Route 53 zone, by name and set identifier."""
+    """Returns all records of the Route 53 zone. The keys are pairs of the record's name and its set identifier."""
 
     def program() -> None:
         nodes = [

@@ -1,5 +1,5 @@
-"""Tests the edge component: the bundle and the keys of its worker, and the error messages if the bundle or a key is
-unavailable.
+"""Tests the edge component with the bundle and the keys of its worker. Also tests the error messages if the bundle or a
+key is missing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ WORKER = Path(__file__).parents[3] / "workers" / "edge"
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
-    """Returns a folder for the source files of a test worker, with a link to the compiler of the edge worker."""
+    """Returns a folder for the source files of a test worker. The folder has a link to the packages that compile the
+    real edge worker.
+    """
     directory = tmp_path / "workers" / "edge"
     (directory / "src").mkdir(parents=True)
     (directory / "node_modules").symlink_to(WORKER / "node_modules")
@@ -51,11 +53,11 @@ def test_the_worker_compiles_to_one_reproducible_module() -> None:
     assert re.search(r"\bexport ?\{", bundle)
     imported = re.findall(r'\bimport ?\{[^}]*\} ?from ?"(.*?)";', bundle)
     assert set(imported) == {"cloudflare:workers", "node:crypto"}, "the runtime provides these modules"
-    # The worker imports node:crypto without a compatibility flag. Cloudflare permits this for compatibility dates from
-    # 2026-08-04 on (Cloudflare changelog, "Node.js compatibility is now enabled by default").
+    # The worker imports node:crypto without a compatibility flag. Cloudflare permits this if the compatibility date is
+    # 2026-08-04 or later (Cloudflare changelog, "Node.js compatibility is now enabled by default").
     assert COMPATIBILITY_DATE >= "2026-08-04"
-    # A large bundle makes isolates start slowly, so the test limits its size. Cloudflare itself measures the start time
-    # in each deployment.
+    # Limits the size of the bundle, because isolates with a large bundle start slowly. Cloudflare itself measures the
+    # start time in each deployment.
     assert len(bundle.encode()) < 200_000
 
 
@@ -219,8 +221,8 @@ def test_a_zone_that_is_not_active_stops_the_program_with_the_way_out(tmp_path: 
 
 
 class Hostname:
-    """A custom hostname on the emulated Cloudflare. The emulated public DNS returns no validation record for the first
-    `looks` look-ups, and the right record for later look-ups.
+    """A custom hostname on the emulated Cloudflare. The emulated public DNS has no validation record during the first
+    `looks` look-ups. Later look-ups find the correct record.
     """
 
     def __init__(self, directory: Path, looks: int) -> None:
@@ -244,7 +246,7 @@ class Hostname:
         )
 
     def wait(self, seconds: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-        """Waits until the hostname is active. The emulated clock advances only while the Pulumi program sleeps."""
+        """Waits until the hostname is active. Only the sleeps of the Pulumi program advance the emulated clock."""
 
         async def sleep(duration: float) -> None:
             seconds.append(duration)
@@ -271,8 +273,8 @@ def test_clients_are_sent_to_the_edge_once_the_certificate_is_issued(
     hostname = Hostname(tmp_path, looks=4)
     hostname.wait(slept, monkeypatch)
     assert hostname.left == -1
-    # The program looks the hostname up in public DNS five times: once when it creates the hostname, and four times
-    # while it waits. It sleeps only between the last four look-ups, so it sleeps three times.
+    # The hostname is looked up in public DNS five times: once when it is created, and four times while the program
+    # waits. The program sleeps three times, between the last four look-ups.
     assert len(slept) == 3
 
 

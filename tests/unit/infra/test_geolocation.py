@@ -15,12 +15,16 @@ THREE = ("us-east-1", "eu-west-1", "ap-southeast-1")
 
 
 def of_country(code: str, areas: dict[Area, str]) -> str:
-    """Returns the region of a country's clients, as Route 53 finds it: by country, else by continent."""
+    """Returns the region of the clients in a country. Like Route 53, prefers the record of the country to the record of
+    the continent.
+    """
     return areas.get(Area(country=code)) or areas[Area(continent=COUNTRIES[code].continent)]
 
 
 def of_state(code: str, areas: dict[Area, str]) -> str:
-    """Returns the region of the clients of a US state, as Route 53 finds it: by state, else by country."""
+    """Returns the region of the clients in a US state. Like Route 53, prefers the record of the state to the record of
+    the country.
+    """
     return areas.get(Area(country="US", state=code)) or areas[Area(country="US")]
 
 
@@ -39,7 +43,7 @@ def test_every_country_and_every_state_gets_the_nearest_region(regions: set[str]
 @given(st.sets(st.sampled_from(AWS_REGIONS), min_size=1))
 def test_all_continents_have_a_record_and_route_53_allows_the_number_of_records(regions: set[str]) -> None:
     areas = regions_by_area(regions)
-    # Route 53 allows 99 records beside the default record.
+    # Route 53 allows 99 records in addition to the default record.
     assert len({area.identifier for area in areas}) == len(areas) <= 99
     assert {area.continent for area in areas} - {""} == set(CONTINENTS)
     assert set(areas.values()) <= regions
@@ -97,7 +101,7 @@ def test_the_coordinates_of_a_place_are_on_the_globe(place: Country) -> None:
 
 
 def test_the_country_nearest_to_a_cloud_region_is_on_its_continent() -> None:
-    """Compares two independent tables: the coordinates of cloud regions, and the coordinates of countries."""
+    """Compares two independent tables of coordinates: one of cloud regions, and one of countries."""
     for region in REGIONS.values():
         nearest = min(COUNTRIES.values(), key=lambda country: distance(region, country))
         assert nearest.continent == region.continent, (region.name, nearest.code)

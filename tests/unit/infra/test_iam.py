@@ -1,5 +1,5 @@
-"""Tests that only infra/iam.py writes IAM documents, and that the permission to read a secret covers only that
-secret.
+"""Tests that only infra/iam.py writes IAM documents. Also tests that the permission to read a secret applies only to
+that secret.
 """
 
 from __future__ import annotations

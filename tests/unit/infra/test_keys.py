@@ -1,4 +1,6 @@
-"""Tests the encryption keys that the Pulumi program creates, by reading them from the emulated KMS of each region."""
+"""Tests the encryption keys that the Pulumi program creates. The tests read the keys from the emulated KMS of each
+region.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,7 @@ def test_a_key_changes_in_place_and_waits_for_its_deletion() -> None:
     assert kms.list_resource_tags(KeyId=key.id)["Tags"] == [{"TagKey": "a", "TagValue": "b"}]
     assert gone(aws.kms.Key, key)
     assert kms.describe_key(KeyId=key.id)["KeyMetadata"]["KeyState"] == "PendingDeletion"
-    handler(aws.kms.Key).delete(key.id, key.outputs)  # deleting a key that is already deleted raises no error
+    handler(aws.kms.Key).delete(key.id, key.outputs)  # Deletes a key that is already deleted. This must raise no error.
 
 
 def test_a_replica_has_a_separate_policy_in_another_region() -> None:

@@ -1,8 +1,8 @@
-"""Tests the DNS answers for the hostname that clients connect to: the addresses of Cloudflare, or of our own PoPs. The
-answers depend on the weights of the DNS records, the health checks and the client's location.
+"""Tests the DNS answers for the hostname that clients connect to. An answer contains addresses of Cloudflare or of our
+own PoPs. The answer depends on the weights of the DNS records, the health checks and the client's location.
 
-The program's records are created in the emulated Route 53, and the sandbox's DNS server answers from them. Each test
-sets which endpoints the health checks find unhealthy.
+The program creates its records in the emulated Route 53. The sandbox's DNS server answers from these records. Each test
+decides which endpoints are unhealthy.
 """
 
 from __future__ import annotations
@@ -50,10 +50,9 @@ SANDBOX = Sandbox(directory=Path("unused"), loopback="127.98")
 
 
 class Network:
-    """The DNS records of a stack with two networks: Cloudflare and PoPs of our own. `percent` is the share of the
-    clients that the records lead to the PoPs of our own. With `accelerated`, these clients reach the PoPs through an
-    accelerator. `routing` is the routing policy that chooses a PoP for a client, and `biases` has the biases of regions
-    for geoproximity.
+    """The DNS records of a stack with two networks: Cloudflare and PoPs of our own. DNS sends `percent` of the clients
+    to our own PoPs. If `accelerated` is true, these clients reach the PoPs through an accelerator. `routing` is the
+    routing policy that chooses a PoP for a client. `biases` sets the geoproximity biases of regions.
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class Network:
         self._checks: Mapping[str, Any] = {
             check["Id"]: check["HealthCheckConfig"] for check in client("route53").list_health_checks()["HealthChecks"]
         }
-        # The addresses and host names of the endpoints that the health checkers cannot reach.
+        # The addresses and host names of unhealthy endpoints, which the health checkers cannot reach.
         self.down: set[str] = set()
         snapshot = Route53().read()
         self.static_addresses = [address for _, addresses in snapshot.accelerators for address in addresses]
@@ -113,8 +112,8 @@ class Network:
         return (config.get("IPAddress") or config["FullyQualifiedDomainName"]) not in self.down
 
     def answers(self, place: ClientLocation, queries: int = 60) -> Counter[str]:
-        """Sends `queries` DNS queries from one client location. Returns how many of them lead to each of our own PoP
-        machines, to the accelerator, and to Cloudflare.
+        """Sends `queries` DNS queries from one client location. Counts the answers for each machine of our own PoPs,
+        for the accelerator, and for Cloudflare.
         """
         edge = {SANDBOX.pop_address(pop): "cloudflare" for pop in CLOUDFLARE_POPS}
         names = edge | {address: name for name, address in OWN_POPS.items()}
@@ -125,16 +124,16 @@ class Network:
         return self._authority.addresses(name, place)
 
     def regions(self) -> list[str]:
-        """Returns the regions of our own PoPs to which DNS leads clients in the US, in Europe and in Asia."""
+        """Returns the regions of our own PoPs that clients in the US, in Europe and in Asia use, according to DNS."""
         found = [set(self.answers(place)) for place in CLIENT_LOCATIONS]
         assert all(len({name.rsplit("-", 1)[0] for name in names}) == 1 for names in found)
         return [sorted(names)[0].removeprefix("pop-").rsplit("-", 1)[0] for names in found]
 
     def deleting(self, name: str) -> Iterator[str]:
-        """Deletes the records of a DNS name one after another, and yields the set identifier of each deleted record.
+        """Deletes the records of a DNS name one after another. Yields the set identifier of each deleted record.
 
-        Like the Pulumi engine, the method deletes a record only after the records that depend on it. Among several
-        candidates, the method deletes the record that the program created first.
+        Like the Pulumi engine, the method deletes a record only after the records that depend on it. If several records
+        can be deleted next, the method deletes the record that the program created first.
         """
         remaining = {urn: record for urn, record in self._records.items() if record.inputs["name"] == name}
         zone = client("route53").list_hosted_zones()["HostedZones"][0]["Id"]
@@ -154,7 +153,7 @@ class Network:
             yield identifier
 
     def lose(self, *regions: str) -> None:
-        """Lets all machines of the given regions fail, and all others recover."""
+        """Makes all machines in the given regions fail. All other machines recover."""
         self.down = {address for name, address in OWN_POPS.items() if name[4:].rsplit("-", 1)[0] in regions}
 
 
@@ -196,7 +195,7 @@ def test_clients_of_three_continents_get_the_nearest_pop_by_each_routing_policy(
 
 @pytest.mark.parametrize(("bias", "region"), [(0, "eu-west-1"), (50, "us-east-1"), (-50, "eu-west-1")])
 def test_a_bias_leads_clients_of_other_places_to_a_pop(bias: int, region: str) -> None:
-    # Singapore is 11,200 km from eu-west-1, and 15,500 km from us-east-1. With a positive bias, us-east-1 counts as
+    # Singapore is 11,200 km from eu-west-1, and 15,500 km from us-east-1. A positive bias makes us-east-1 count as
     # nearer.
     found = Network(100, routing="geoproximity", biases={"us-east-1": bias})
     found.lose("ap-southeast-1")

@@ -1,4 +1,4 @@
-"""Tests the hook that keeps `pulumi up` from uploading the edge worker during a release by percentage."""
+"""Tests the release guard. During a gradual release, this hook stops `pulumi up` from uploading the edge worker."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ WHOLE = [{"versions": [{"percentage": 100}], "annotations": {"workers/message": 
 
 
 class Api(BaseHTTPRequestHandler):
-    """Takes the place of Cloudflare's API. Answers each request with the status and the list of deployments that a test
-    sets, and keeps the requests.
+    """Emulates Cloudflare's API. A test sets the status and the list of deployments in the responses. The class records
+    the requests.
     """
 
     status = 200
@@ -41,8 +41,8 @@ class Api(BaseHTTPRequestHandler):
 
 
 class _NoResources(mocks.Mocks):
-    """Raises an error if the program creates a resource or calls a function of a provider. The release guard's hook
-    does neither.
+    """Raises an error if the program creates a resource or calls a provider function. The release guard must do
+    neither.
     """
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
@@ -53,7 +53,7 @@ class _NoResources(mocks.Mocks):
 
 
 def run_hook(version: str = "good") -> pulumi.ResourceHook:
-    """Runs the hook of release_guard as the Pulumi engine does before it updates the worker script."""
+    """Runs the hook of release_guard. The Pulumi engine runs this hook before it updates the worker script."""
 
     async def run() -> pulumi.ResourceHook:
         mocks.set_mocks(_NoResources())
@@ -67,8 +67,8 @@ def run_hook(version: str = "good") -> pulumi.ResourceHook:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs a server in place of Cloudflare's API. The server answers the release guard, which requests the deployments
-    of a worker script.
+    """Runs a server that replaces Cloudflare's API. The release guard asks the server for the deployments of a worker
+    script.
     """
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "the-token")
     monkeypatch.setattr(Api, "requests", [])

@@ -1,5 +1,5 @@
-"""Tests the archive of `python -m local client-files`: its paths, the files' permissions, and which files contain
-the client's token."""
+"""Tests the archive that `python -m local client-files` writes. The tests check paths, file permissions, and which
+files contain the client's token."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from local.health import edge_authority
 URL = "https://packages.artifact-edge.test"
 PROXY = "http://localhost:3129"
 AUTHORITY = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-# The path of a file on a client's machine, with characters that a shell would split or expand.
+# The path of a file on a client's machine. The path contains characters that a shell would split or expand.
 TARGET = Path("/Users/ann lee/$work/reader")
 
 

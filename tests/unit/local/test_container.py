@@ -1,4 +1,6 @@
-"""Tests that the Dockerfile agrees with the code: Debian packages, ports, and files that an image build must ignore."""
+"""Tests that the Dockerfile agrees with the code. The tests compare Debian packages, ports, and the files that an image
+build must ignore.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,8 @@ def option(command: str, name: str) -> Any:
 def test_the_image_has_every_required_program() -> None:
     packages = installed()
     assert packages == sorted(packages)
-    # skopeo needs a policy file that says which image signatures it checks. The file is in the package
-    # golang-github-containers-common, which the package of skopeo recommends but does not require.
+    # skopeo needs a policy file, which defines the image signatures to check. The file is in the package
+    # golang-github-containers-common. The Debian package of skopeo only recommends this package.
     assert {*PACKAGES.values(), "golang-github-containers-common", "make", "python3-venv"} <= set(packages)
 
 
@@ -58,8 +60,8 @@ def test_the_image_does_not_run_as_root() -> None:
 
 
 def test_an_image_build_ignores_all_files_that_git_ignores() -> None:
-    """An image build must ignore packages that were installed on another machine, and outputs that can
-    contain secrets.
+    """An image build must ignore packages that were installed on another machine. It must also ignore outputs, which
+    can contain secrets.
     """
     left_out = {line.strip("/").removeprefix("**/") for line in lines(".dockerignore")}
     assert {line.strip("/") for line in lines(".gitignore")} <= left_out

@@ -1,4 +1,4 @@
-"""Tests which directories a sandbox accepts, and the error messages for other directories."""
+"""Tests which directories are allowed for a sandbox. Also tests the error messages for other directories."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_directory_that_does_not_exist_is_created(tmp_path: Path) -> None:
     try:
         check_directory(Sandbox(directory=directory))
     except PrerequisiteError as error:
-        # If other users cannot enter pytest's temporary directory, check_directory creates `directory`, and then raises
+        # check_directory creates `directory`. If other users cannot enter pytest's temporary directory, it then raises
         # PrerequisiteError.
         assert "cannot enter" in str(error)
     assert directory.is_dir()

@@ -1,4 +1,6 @@
-"""Tests that `make down` removes a sandbox whose stack was never created, and a sandbox whose `make up` was killed."""
+"""Tests that `make down` removes an incomplete sandbox. Either its stack was never created, or its `make up` was
+killed.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from local import down
 from local.stack import StackError
 from tests.support.waiting import eventually
 
-# A script that takes the place of the Pulumi engine. `stack ls` prints the list of stacks in the file `stacks`. Every
-# other command, such as `destroy`, fails.
+# A script that replaces the Pulumi engine. `stack ls` prints the list of stacks in the file `stacks`. Every other
+# command, such as `destroy`, fails.
 ENGINE = """\
 #!/bin/sh
 case "$1 $2" in
@@ -24,8 +26,8 @@ case "$1 $2" in
 esac
 """
 
-# A script that takes the place of the Pulumi engine while a previous engine still holds the stack's lock. The script
-# fails until the previous engine has ended.
+# A script that replaces the Pulumi engine while an earlier engine still holds the stack's lock. The script fails until
+# the earlier engine has ended.
 ENGINE_AFTER_ANOTHER = """\
 #!/bin/sh
 case "$1 $2" in
@@ -38,8 +40,8 @@ PREVIOUS_ENGINE = 'trap "touch ended; exit" TERM; touch started; while :; do sle
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """Makes a sandbox whose emulated clouds count as running. The script ENGINE takes the place of the sandbox's Pulumi
-    engine.
+    """Creates a sandbox with the script ENGINE in place of its Pulumi engine. `make down` assumes that the emulated
+    clouds of this sandbox run.
     """
     engine = tmp_path / "pulumi"
     engine.write_text(ENGINE)

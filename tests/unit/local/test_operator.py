@@ -1,4 +1,4 @@
-"""Tests the part of `make up` that runs an operator's commands on the sandbox."""
+"""Tests the part of `make up` that prepares a sandbox with the commands that an operator would run."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from stacks.stack_file import read_stack
 def test_secrets_are_replicated_to_the_regions_that_the_program_expects(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shields: int
 ) -> None:
-    """Compares the regions to which `make up` replicates the secrets of shields and own PoPs with the regions that the
-    Pulumi program expects. `make up` computes the regions by itself, because `local` must not import `stacks`.
+    """Compares two lists of regions for the secrets of shields and own PoPs: the regions to which `make up` replicates
+    the secrets, and the regions that the Pulumi program expects. `make up` computes its list separately, because
+    `local` must not import `stacks`.
 
     In the case `shields=1`, only one region has shields. `make up` then also replicates the shields' secret to other
-    regions that hold objects.
+    regions that have objects.
     """
     document = yaml.safe_load((CHECKOUT / "stacks/Pulumi.prod.yaml").read_text())
     del document["config"]["artifact-edge:shields"][shields:]

@@ -1,4 +1,4 @@
-"""Tests the relay of `python -m local serve`, which forwards connections to the sandbox's proxy. The tests use real
+"""Tests the relay of `python -m local serve`. The relay forwards connections to the sandbox's proxy. The tests use real
 sockets.
 """
 
@@ -21,10 +21,10 @@ def port_of(server: asyncio.Server) -> int:
 
 
 async def answered(handler: Handler, request: bytes) -> bytes:
-    """Sends a request through the relay of `python -m local serve` to a server with the given handler. Returns the
-    response.
+    """Sends a request through the relay of `python -m local serve` to a server. `handler` handles the request on the
+    server. Returns the response.
 
-    The client closes its sending side after the request.
+    The client closes its sending direction after the request.
     """
     target = await asyncio.start_server(handler, _ADDRESS, 0)
     relay = await listen(_ADDRESS, 0, (_ADDRESS, port_of(target)))
@@ -39,8 +39,8 @@ async def answered(handler: Handler, request: bytes) -> bytes:
 
 def test_bytes_pass_in_both_directions_and_the_end_of_the_request_too() -> None:
     async def reversed_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # `read()` waits for the end of the request, and only then the target answers. An answer therefore shows that
-        # the relay also passes on the end of the request.
+        # `read()` returns at the end of the request, and only then does the target answer. The answer therefore shows
+        # that the relay also forwards the end of the request.
         writer.write((await reader.read())[::-1])
         writer.close()
 

@@ -1,4 +1,6 @@
-"""Tests that no process or directory of the sandbox remains if `python -m local serve` fails or is terminated."""
+"""Tests that `python -m local serve` leaves no process and no directory of the sandbox behind if it fails or is
+terminated.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from local.stack import StackError
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     # `check_directory` would fail, because Traffic Server's user cannot enter pytest's temporary directories. These
-    # tests do not start Traffic Server, so `check_content` is enough.
+    # tests do not start Traffic Server, and therefore need only `check_content`.
     monkeypatch.setattr(serve.prerequisites, "check_directory", serve.prerequisites.check_content)
     before = signal.getsignal(signal.SIGTERM)
     yield Sandbox(directory=tmp_path / "sandbox", loopback="127.0")
@@ -33,10 +35,10 @@ def started(sandbox: Sandbox) -> int:
 
 
 def replace_up(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> list[int]:
-    """Replaces the function with which `serve` starts all processes of a sandbox. The new function starts one process,
-    and then calls `then`.
+    """Replaces the function with which `serve` starts all processes of a sandbox. The new function starts a single
+    process, and then calls `then`.
 
-    Returns a list, to which the new function appends the pid of the process.
+    Returns a list. The new function appends the pid of its process to the list.
     """
     pids: list[int] = []
 
@@ -74,7 +76,7 @@ def test_a_network_that_does_not_start_ends_every_process(sandbox: Sandbox, monk
 
 def test_a_running_network_is_left_alone(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     replace_up(monkeypatch, fail)
-    sandbox.path("run", "lock").touch()  # `make up` creates this file to lock the sandbox
+    sandbox.path("run", "lock").touch()  # `make up` locks the sandbox with this file.
     pid = started(sandbox)
     try:
         with pytest.raises(RunningError, match=f"{sandbox.directory}; end it with: make down"):
@@ -103,14 +105,14 @@ def test_files_of_a_killed_network_are_removed_before_the_start(
 def running(pids: list[int]) -> list[int]:
     """Returns the pids of processes that have not ended.
 
-    An ended process can still be in the process table as a zombie, until its parent reads the exit status.
+    An ended process can stay in the process table as a zombie until its parent reads the exit status.
     """
     return [pid for pid in pids if state(pid) not in "ZX"]
 
 
 def state(pid: int) -> str:
-    """Returns the letter of a process's state, as in proc(5). Returns X, the letter of a dead process, if the process
-    does not exist.
+    """Returns the letter of a process's state (proc(5)). If the process does not exist, returns X, the letter of a dead
+    process.
     """
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]

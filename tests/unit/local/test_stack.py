@@ -1,4 +1,4 @@
-"""Tests which lines of the Pulumi engine's output `make up` shows when the engine fails."""
+"""Tests which lines of the Pulumi engine's output `make up` prints after a failure of the engine."""
 
 from __future__ import annotations
 

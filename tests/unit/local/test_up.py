@@ -1,4 +1,4 @@
-"""Tests that `make up` and `make down` refuse to run at the same time in one sandbox."""
+"""Tests that `make up` and `make down` cannot run at the same time in one sandbox."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from emulation.layout import Sandbox
 from local.up import BusyError, alone
 
-# A program that locks a sandbox until its standard input ends.
+# A program that locks a sandbox and keeps the lock until its standard input ends.
 HOLDER = """\
 import sys
 from pathlib import Path

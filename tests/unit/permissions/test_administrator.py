@@ -1,5 +1,5 @@
-"""Tests the IAM policy of the person who runs the bootstrap program. The policy must allow what the program does, and
-nothing else.
+"""Tests the IAM policy of the administrator who runs the bootstrap program. The policy must allow everything that the
+program does, and nothing else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.support.role_credentials import role_credentials
 from tests.support.service_authorization import findings, is_evaluated
 
 ACCOUNT = "123456789012"
-# The actions that can delete Pulumi's state, or delete or disable the key that encrypts it.
+# The actions that can delete Pulumi's state, and those that can delete or disable the state's encryption key.
 DESTRUCTIVE = (
     "s3:DeleteBucket",
     "s3:DeleteObjectVersion",
@@ -96,8 +96,8 @@ def test_the_policy_has_no_mistake_and_fits_into_a_managed_policy() -> None:
     printed = CliRunner().invoke(app, ["--account", ACCOUNT])
     assert printed.exit_code == 0, printed.output
     policy = json.loads(printed.output)
-    # bootstrap/Pulumi.bootstrap.yaml names the bucket `artifact-edge-state-example` for Pulumi's state.
+    # The file bootstrap/Pulumi.bootstrap.yaml sets `artifact-edge-state-example` as the bucket for Pulumi's state.
     assert policy == json.loads(document(bootstrapping(ACCOUNT, "us-east-1", "artifact-edge-state-example")))
     assert list(findings(policy)) == []
-    # IAM counts the characters of a policy without white space (IAM User Guide, "IAM and AWS STS quotas").
+    # IAM limits the length of a policy. White space does not count (IAM User Guide, "IAM and AWS STS quotas").
     assert len("".join(printed.output.split())) <= 6144

@@ -1,6 +1,6 @@
-"""Tests that roles which the deploy role creates have the permissions boundary.
+"""Tests that every role that the deploy role creates has the permissions boundary.
 
-The tests also check that these roles need no permission beyond the boundary."""
+Also tests that these roles need no permission that the boundary excludes."""
 
 from __future__ import annotations
 

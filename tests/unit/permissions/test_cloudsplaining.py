@@ -1,9 +1,8 @@
-"""Tests that Cloudsplaining, an independent check of least privilege, reports nothing about the permissions of roles
-except the findings that this file explains.
+"""Checks the permissions of roles with Cloudsplaining, an independent tool that finds excessive permissions.
+Cloudsplaining must report nothing except the findings that this file explains.
 
-The tests check only the policies of roles. In the policies of resources, Cloudsplaining would report the resource `*`,
-which only means the resource itself. The tests make Cloudsplaining treat statements with a condition as if they had
-none.
+The tests check only the policies of roles. In the policy of a resource, Cloudsplaining would report the resource `*`,
+although this means only the resource itself. A statement with a condition is checked as if it had no condition.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from tests.support.stacks import ENVIRONMENTS, WITH_POPS, first_up
 
 IDENTITY_POLICIES = ("aws:iam/rolePolicy:RolePolicy", "aws:iam/policy:Policy")
 
-# The findings that the tests accept. Each key is a service of which the deploy role may call all actions, and each
-# value says to which resources these calls are limited. The role creates, changes and deletes the resources of these
-# services, so a list of actions would name nearly all of them. Every other finding fails a test.
+# The findings that the tests accept. The deploy role may call all actions of these services. Each value says to which
+# resources these calls are limited. The role creates, changes and deletes resources of the service, so a list of its
+# actions would contain nearly all of them. Every other finding fails a test.
 _BY_NAME = "only on resources whose name begins with the environment's prefix"
 EXPLAINED: Mapping[str, str] = {
     "cloudwatch": _BY_NAME,
@@ -57,18 +56,18 @@ PLANTED: Mapping[str, tuple[Statement, str]] = {
 
 
 def findings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yields each finding of Cloudsplaining about a policy document: its kind and its content."""
+    """Yields the kind and the content of each finding that Cloudsplaining reports about a policy document."""
     results: dict[str, Any] = PolicyFinding(PolicyDocument(dict(document), flag_conditional_statements=True)).results
     for kind, result in results.items():
-        # ServicesAffected is not a finding: it lists the AWS services that at least one finding concerns.
+        # ServicesAffected is not a finding. It lists the AWS services of all findings.
         if kind != "ServicesAffected":
             for each in result["findings"]:
                 yield kind, each if isinstance(each, str) else json.dumps(each, sort_keys=True)
 
 
 def found(deployment: Deployment) -> set[tuple[str, str, str]]:
-    """Returns all findings about the roles of a deployment. Each has the name of the policy, the kind of the finding,
-    and its text.
+    """Returns all findings about the roles of a deployment. A finding consists of the name of the policy, the kind of
+    the finding, and its text.
     """
     policies = [resource for resource in deployment.resources if resource.type in IDENTITY_POLICIES]
     assert policies

@@ -1,5 +1,5 @@
-"""Tests that the roles which the bootstrap program creates may do what a deployment does. The tests make each API call
-with a role's credentials.
+"""Tests that the roles of the bootstrap program have all permissions that a deployment needs. The tests make each API
+call with a role's credentials.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from tests.support.role_credentials import role_credentials
 from tests.support.service_authorization import is_evaluated
 from tests.support.stacks import ON_GOOGLE, WITH_ACCELERATOR, WITH_POPS, as_config, brought_up, stack_config
 
-# No environment has provisioned capacity. With it, AWS Application Auto Scaling scales the metadata table.
+# Settings for provisioned capacity, which no environment uses. With these settings, AWS Application Auto Scaling scales
+# the metadata table.
 _PROVISIONED: Mapping[str, Any] = {
     "metadata": {"store": "dynamodb", "regions": ["us-east-1", "eu-west-1"], "capacity": "provisioned"}
 }
@@ -41,7 +42,7 @@ def deployed_by_its_role(
 ) -> tuple[Deployment, set[RequiredPermission]]:
     """Runs `pulumi up` of an environment with the credentials of its deploy role.
 
-    Returns the deployment, and the permissions that its API calls needed.
+    Returns the deployment, and the permissions that its API calls require.
     """
     bootstrap_up(environments=json.dumps(["dev", "prod", "staging"]))
     config = stack_config(environment) | as_config(changes)
@@ -55,23 +56,23 @@ def deploy_role(environment: str) -> str:
 
 
 def mistakes(needed: set[RequiredPermission]) -> set[RequiredPermission]:
-    """Returns the permissions in `needed` that AWS's Service Authorization Reference does not list. The real AWS never
-    checks such a permission, so the emulated AWS must not require it.
+    """Returns the permissions in `needed` that AWS's Service Authorization Reference does not list. The real AWS does
+    not check such a permission. The emulated AWS must therefore not require it.
     """
     assert needed
     return {each for each in needed if not is_evaluated(each.action, each.resource)}
 
 
 def on_aws(deployment: Deployment) -> list[tuple[Handler, Registered]]:
-    """Returns the AWS resources of a deployment in the order of their creation. Each comes with the handler that
-    emulates its resource type.
+    """Returns the AWS resources of a deployment in the order of their creation. Each resource is paired with the
+    handler of its resource type.
     """
     known = {token_of(handler.resource): handler for handler in handlers()}
     return [(known[each.type], each) for each in deployment.resources if each.type in known]
 
 
 def without_protection(inputs: Properties) -> Properties:
-    """Returns a resource's inputs with deletion protection switched off, if the inputs have this setting."""
+    """Disables deletion protection in a resource's inputs, if the inputs have this setting. Returns the inputs."""
     if "deletionProtectionEnabled" not in inputs:
         return inputs
     replicas = [{**each, "deletionProtectionEnabled": False} for each in inputs.get("replicas", [])]

@@ -1,5 +1,5 @@
-"""Tests each statement of every IAM policy document: its actions must support the resources and condition keys that the
-statement names.
+"""Tests the statements of all IAM policy documents. The actions of a statement must support its resources and condition
+keys.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ def test_the_documents_of_bootstrap_have_no_mistake() -> None:
 
 
 def _documents(deployment: Deployment) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yields every IAM policy document in the inputs of AWS resources, with the resource's type and name."""
+    """Yields every IAM policy document in the inputs of AWS resources. Each document comes with the resource's type and
+    name.
+    """
     for resource in deployment.resources:
         if resource.type.startswith("aws:"):
             for document in _within(resource.inputs):
@@ -107,8 +109,8 @@ def _within(value: Any) -> Iterator[Mapping[str, Any]]:
             yield from _within(each)
 
 
-# Actions that a first deployment needs and that have no resource type (Service Authorization Reference). IAM evaluates
-# such an action only against the resource "*".
+# A first deployment needs these actions, which do not support resource types (Service Authorization Reference). IAM
+# evaluates such an action only for the resource "*".
 NEEDS_ANY_RESOURCE = (
     "kms:CreateKey",
     "kms:ListAliases",
@@ -124,10 +126,12 @@ NEEDS_ANY_RESOURCE = (
     "application-autoscaling:DescribeScalingPolicies",
 )
 
-# The AWS services whose service-linked roles a deployment needs. When an account gets its first resource of one of
-# these four kinds, AWS creates such a role: multi-Region keys (KMS, "Authorizing AWS KMS to synchronize multi-Region
-# keys"), global tables (DynamoDB, "DynamoDB global tables security"), scaling policies of tables (Application Auto
-# Scaling, "Service-linked roles"), and accelerators (Global Accelerator, "Service-linked role for Global Accelerator").
+# The AWS services whose service-linked roles a deployment needs. AWS creates such a role when an account gets its first
+# resource of one of these kinds:
+# - multi-Region keys (KMS, "Authorizing AWS KMS to synchronize multi-Region keys")
+# - global tables (DynamoDB, "DynamoDB global tables security")
+# - scaling policies of tables (Application Auto Scaling, "Service-linked roles")
+# - accelerators (Global Accelerator, "Service-linked role for Global Accelerator")
 LINKED = ("mrk.kms", "replication.dynamodb", "dynamodb.application-autoscaling", "globalaccelerator")
 
 

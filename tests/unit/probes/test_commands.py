@@ -1,4 +1,6 @@
-"""Tests the commands of `python -m probes`: their exit status, and their errors for invalid arguments."""
+"""Tests the exit status of the commands of `python -m probes`, and their errors for invalid arguments. A probe checks
+how a cloud behaves.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def test_the_command_prints_a_line_for_each_fact() -> None:
 
 
 def facts() -> Iterator[list[str]]:
-    """Yields the cells of each row in the tables of facts in docs/fidelity.md. The last cell names the row's probe."""
+    """Yields the cells of each row in the tables of facts in docs/fidelity.md. The last cell contains the name of the
+    row's probe.
+    """
     is_of_facts = False
     for line in (CHECKOUT / "docs" / "fidelity.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("| ").split(" | ")]

@@ -1,5 +1,5 @@
-"""Runs probes on the emulated clouds. Tests that the emulated clouds behave as the clouds' documents say, and that each
-probe deletes the resources that it creates.
+"""Runs probes on the emulated clouds. The emulated clouds must behave as the documentation of the real clouds says.
+Each probe must delete the resources that it creates.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ ACCOUNT = "0123456789abcdef0123456789abcdef"
 
 
 class Clock:
-    """The clock of the emulated AWS. When a probe sleeps, the clock advances."""
+    """The clock of the emulated AWS. The clock advances when a probe sleeps."""
 
     def __init__(self) -> None:
         self._slept = timedelta()
@@ -66,22 +66,23 @@ class Clock:
 
 @pytest.fixture
 def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Serves the emulated AWS. As in the sandbox, it checks the permissions of roles and replicates S3 objects."""
+    """Serves the emulated AWS. It checks the permissions of roles and replicates S3 objects, as in the sandbox."""
     monkeypatch.setattr(S3Response, "copy_object", copy_object)
     monkeypatch.setattr(S3Response, "key_response", key_response)
     patch_certificates(lambda: Authority(tmp_path))
-    # On the real S3, the probe `s3-replication-keys` waits up to 15 minutes until an object has the expected
-    # replication status. If no object gets this status in time, the probe reports that S3 does not behave as
-    # documented. In this test, the probe waits only 10 seconds.
+    # Limits the wait to 10 seconds. On the real S3, the probe `s3-replication-keys` waits up to 15 minutes until an
+    # object has the expected replication status. If no object gets this status, the probe reports that S3 does not
+    # behave as documented.
     monkeypatch.setattr("probes.s3_replication._TIMEOUT_SECONDS", 10.0)
-    # EC2 can need minutes to change an instance's public address. The emulated EC2 needs less than 5 seconds.
+    # The real EC2 can need minutes to change an instance's public address. The emulated EC2 needs less than 5 seconds.
     monkeypatch.setattr("probes.elastic_addresses._TIMEOUT_SECONDS", 5.0)
-    # The probe `s3-expired-sessions` waits until a session has ended. In this test, the wait advances the clock of the
-    # emulated AWS and takes no time.
+    # The probe `s3-expired-sessions` waits until a session has expired. In this test, the wait only advances the clock
+    # of the emulated AWS.
     now = Clock()
     monkeypatch.setattr("emulation.aws.permissions.utcnow", now.utcnow)
     monkeypatch.setattr("probes.bucket_access.time", now)
-    # The probe `route53-answers` pauses between its queries, because Route 53 limits the rate of requests.
+    # The probe `route53-answers` pauses between its queries, because Route 53 limits the rate of requests. In this
+    # test, a pause only advances the clock.
     monkeypatch.setattr("probes.route53_answers.time", now)
     outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
     with serving(S3Addresses(Replication(outages, outages.is_down))) as url:
@@ -96,8 +97,8 @@ def check(probe: str) -> tuple[list[Fact], Recording]:
 
 
 def leftovers() -> list[str]:
-    """Returns the names or ids of all resources that a probe could leave in the emulated AWS account. The default VPC,
-    terminated instances and KMS keys with a scheduled deletion do not count.
+    """Returns the names or ids of all resources that a probe has left in the emulated AWS account. Ignores the default
+    VPC, terminated instances, and KMS keys whose deletion is scheduled.
     """
     ec2 = client("ec2", {"region": REGION})
     reservations = ec2.describe_instances()["Reservations"]
@@ -129,7 +130,7 @@ def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
     assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
     assert leftovers() == []
     recorded = DIRECTORY / f"{probe}.json"
-    # The file `recorded` has the responses that the real AWS gave to `probe`. The emulated AWS must give the same
+    # The file `recorded` contains the responses of the real AWS to `probe`. The emulated AWS must give the same
     # responses.
     if recorded.exists():
         assert differences(read(recorded), recording.answers) == []
@@ -139,9 +140,9 @@ def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
 def test_a_probe_fails_on_a_cloud_that_behaves_differently(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(S3Backend, "put_bucket_replication", lambda *given, **more: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     facts, _ = check("s3-replication-rules")
-    # The probe checks three facts about replication rules that S3 refuses. The test disables the emulation's checks of
-    # these rules, so two facts no longer hold. The third still holds, because moto itself refuses a rule if the source
-    # bucket has no versioning.
+    # The probe checks three facts: S3 refuses three kinds of replication rules. The test disables the emulation's
+    # checks, and two of the facts become false. The third fact remains true, because moto itself refuses a rule for a
+    # source bucket without versioning.
     assert [fact.observed for fact in facts if not fact.holds] == ["accepted", "accepted"]
     assert leftovers() == []
 
@@ -218,8 +219,8 @@ def test_the_emulated_google_cloud_has_the_facts_and_nothing_is_left(probe: str,
 
 
 def test_a_probe_of_compute_engine_sees_the_error_of_an_operation() -> None:
-    """Google's API can accept a request whose operation then fails. The emulated Google Cloud refuses such a request at
-    once.
+    """Google's API can accept a request and then report a failure of the operation. The emulated Google Cloud refuses
+    such a request at once. This test therefore uses its own stub of the API.
     """
     running = {"operationType": "insert", "status": "RUNNING", "selfLink": "https://compute.googleapis.com/any"}
     message = "[pd-standard], [pd-balanced] and [pd-ssd] are not compatible"

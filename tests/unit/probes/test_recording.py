@@ -1,5 +1,5 @@
-"""Tests that recordings of a probe's responses contain no secrets and no account IDs, and that a comparison of two
-recordings finds the differences.
+"""Tests the recordings of a probe's responses. A recording must contain no secrets and no account IDs. A comparison of
+two recordings must find the differences.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Tests the keys with which the tiers authenticate to each other, and that a second `keys init` changes nothing."""
+"""Tests the keys with which the tiers authenticate to each other. Also tests that a second run of `keys init` changes
+nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests object retention on Cloud Storage, where the registry itself sets how long an object cannot be deleted."""
+"""Tests object retention on Cloud Storage. There, the registry itself sets the time until which nobody can delete an
+object.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,7 @@ def test_immutable_objects_are_retained_and_documents_are_not(
 ) -> None:
     target, bucket = locked(network, mode)
     publish(target, tmp_path, "1.0.0")
-    # The second publish replaces the package's documents, and would fail if the bucket retained documents.
+    # The second publish replaces the package's documents. If the bucket retained documents, this publish would fail.
     publish(target, tmp_path, "1.1.0")
     retention = bucket.document(TARBALL)["retention"]
     ahead = datetime.fromisoformat(retention["retainUntilTime"]) - datetime.now(UTC)

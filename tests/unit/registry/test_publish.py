@@ -1,5 +1,5 @@
-"""Tests which objects a publish writes to the origin bucket, what they contain, and which state an interrupted publish
-leaves.
+"""Tests which objects a publish writes to the origin bucket, and the contents of these objects. Also tests the state
+that an interrupted publish leaves.
 """
 
 from __future__ import annotations
@@ -173,9 +173,9 @@ class Interrupted(Exception):
 def test_the_next_publish_completes_an_interrupted_one(
     network: Network, samples: Samples, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    """Checks a publish that stops before the write number `step`.
+    """Interrupts a publish just before one of its writes. `step` is the number of this write.
 
-    No document may name a missing object, and a second run completes the publish.
+    After the interruption, no document may name a missing object. A second run must complete the publish.
     """
     left = step
 
@@ -226,8 +226,8 @@ def test_two_concurrent_publishers_both_succeed(
 
 
 def test_a_document_changed_by_another_writer_is_read_again(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests a publisher that read a document's stored revision before another publisher wrote a later revision. The
-    first publisher must not replace this later revision.
+    """Tests two publishers of the same document. The first publisher reads the document's stored revision. The second
+    publisher then writes a later revision, and the first publisher must not replace it.
     """
     origin, look = network.target.origin, Origin._revision_of  # pyright: ignore[reportPrivateUsage]
     overtaken = False
@@ -300,9 +300,9 @@ def test_a_first_publish_looks_for_none_of_its_documents(
 
     monkeypatch.setattr(Origin, "_revision_of", recorded)
     publish(network.target, [version(tmp_path, "1.0.0")])
-    # The first publish of a package reads no stored revision of the package's packuments, because no packument exists
-    # yet. The publish reads the stored revision of the list of packages for searches, because other packages may have
-    # changed this list before.
+    # The first publish of a package reads no stored revision of the packuments, because the package has no packuments
+    # yet. The publish does read the stored revision of the package list for searches, because other packages may have
+    # changed this list.
     assert looked == ["npm/-/search.json"]
     looked.clear()
     publish(network.target, [version(tmp_path, "1.1.0")])

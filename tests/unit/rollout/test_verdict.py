@@ -1,4 +1,4 @@
-"""Tests when a new version of the edge worker counts as good, and when it is rolled back."""
+"""Tests when a rollout accepts a new version of the edge worker, and when the rollout rolls the new version back."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_known_cases(new: Counts, old: Counts, expected: Verdict) -> None:
 
 
 def release(seed: int, new_rate: float, old_rate: float) -> Verdict:
-    """Returns the verdict on a new version of the worker that gets 10 % of the requests. A statistical test runs after
-    each hundred requests to the new version, until one test gives a verdict.
+    """Simulates a release and returns the verdict on the new version of the worker. The new version gets 10 % of the
+    requests. A statistical test runs after each hundred requests to the new version, until a test gives a verdict.
     """
     for test, (new, old) in enumerate(_growing(seed, new_rate, old_rate), 1):
         found = verdict(new, old, RULE, test)

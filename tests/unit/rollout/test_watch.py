@@ -36,7 +36,7 @@ def api(tmp_path: Path, invocations: Invocations) -> Cloudflare:
 
 @pytest.fixture
 def worker(api: Cloudflare) -> Worker:
-    """Provides a worker whose only deployed version is OLD, as `pulumi up` deploys it."""
+    """Provides a worker with one deployed version, OLD. The fixture deploys this version as `pulumi up` does."""
     deploy(api, OLD)
     return Worker(api, ACCOUNT, SCRIPT)
 
@@ -110,7 +110,7 @@ def test_a_rollback_goes_back_during_and_after_a_release_and_never_forward(worke
     worker.start(NEW, 10)
     worker.roll_back()
     assert shares(worker) == {old: 100}
-    worker.start(NEW, 60)  # the later upload is the new version, even if it answers most requests
+    worker.start(NEW, 60)  # the version that was uploaded last is the new version, even if it answers most requests
     assert shares(worker) == {old: 40, new: 60}
     worker.advance(100)
     left, kept = worker.roll_back()
@@ -146,8 +146,8 @@ def test_pulumi_up_neither_ends_a_release_nor_brings_a_rolled_back_version_back(
 
 
 class Clients:
-    """Runs `watch` on a release. In each pause between two tests of the new version, clients send requests to the edge.
-    `failing` is the share of the requests to the new version that fail.
+    """Runs `watch` on a release, and emulates clients of the edge. The clients send requests in each pause between two
+    tests of the new version. `failing` is the share of the requests to the new version that fail.
     """
 
     def __init__(self, worker: Worker, invocations: Invocations, failing: float, requests: int = 2000) -> None:

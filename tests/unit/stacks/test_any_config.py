@@ -1,5 +1,5 @@
-"""Tests with random configs of a stack that the config loader never fails with a stack trace. The loader returns a
-stack, or lists the mistakes in the config.
+"""Loads random stack configs. The config loader must return a stack or list the mistakes in the config. It must never
+fail with a stack trace.
 """
 
 from __future__ import annotations
@@ -52,8 +52,7 @@ def places(value: Any, place: tuple[int | str, ...] = ()) -> Iterator[tuple[int 
         yield from places(inner, (*place, key))
 
 
-# The first stack config that a test loads takes a second, because the loader then reads the list of EC2's instance
-# types.
+# The first load of a stack config takes a second, because the loader then reads the list of EC2's instance types.
 SLOW_AT_FIRST = settings(deadline=None)
 DOCUMENTS = [(document, list(places(document))) for document in documents()]
 

@@ -1,5 +1,5 @@
-"""Tests that Pulumi detects certain changes that someone makes by hand. Pulumi compares only the inputs that the
-program sets explicitly, so the program must also set some inputs whose default value it wants.
+"""Tests that Pulumi detects certain changes that someone makes by hand. Pulumi compares only those inputs that the
+program sets explicitly. The program must therefore set some inputs explicitly, even to their default values.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ EXCLUSIVE = (
     "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive",
     "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
 )
-# Maps resource types to the input with which a person can disable a resource of the type by hand. Each type is mapped
-# to the name of this input, and to the value of the input while the resource is enabled.
+# A person can disable resources of these types by hand. Maps each type to the input that disables a resource, and to
+# the value of this input while the resource is enabled.
 ENABLED = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": ("actionsEnabled", True),
     "aws:cloudwatch/eventRule:EventRule": ("state", "ENABLED"),

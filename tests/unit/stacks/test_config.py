@@ -1,4 +1,4 @@
-"""Tests which stack config is accepted, and that each mistake in it gets a one-line message."""
+"""Tests which stack configs the config loader accepts. Also tests that the loader reports each mistake in one line."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[3]
 
 
 def problems(*, environment: str = "staging", remove: str = "", secret: str = "", **changes: Any) -> list[str]:
-    """Returns the error messages for an environment's config with some keys of the namespace `artifact-edge`
-    changed.
+    """Changes some keys of the namespace `artifact-edge` in an environment's config. Returns the error messages for the
+    changed config.
     """
     values = stack_config(environment)
     values.pop(remove, None)

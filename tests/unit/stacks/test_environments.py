@@ -36,8 +36,8 @@ def document(environment: str) -> dict[str, Any]:
 
 
 def complaints(stack_file: Mapping[str, Any]) -> list[str]:
-    """Returns the errors that an editor shows for a stack's config file when the editor validates the file against the
-    JSON schema.
+    """Returns the errors that an editor shows for a stack's config file. The editor validates the file against the JSON
+    schema.
     """
     validator = cast(Any, jsonschema).Draft202012Validator(json.loads(SCHEMA.read_text()))
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(stack_file)]
@@ -49,7 +49,7 @@ def programs() -> list[Path]:
 
 def test_no_program_names_an_environment_or_compares_its_name() -> None:
     names = {*ENVIRONMENTS, "production", "development", "get_stack"}
-    # Only stacks/config/loading.py may read the stack's name, which is a part of the names of resources.
+    # Only stacks/config/loading.py may read the stack's name. The stack's name is a part of the names of resources.
     allowed = {"get_stack": {"stacks/config/loading.py"}}
     for file in programs():
         place = file.relative_to(ROOT).as_posix()

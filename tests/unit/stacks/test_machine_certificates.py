@@ -1,5 +1,5 @@
-"""Tests in which regions a stack has the certificates that its machines export, and that one DNS record validates
-them all.
+"""Tests the certificates that machines export: in which regions a stack has them, and that one DNS record validates the
+certificates of all regions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tests a stack with PoPs on machines of our own, which is deployed to the emulated clouds."""
+"""Tests a stack with our own PoP machines. The stack is deployed to the emulated clouds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def machines() -> dict[str, Any]:
 
 
 def user_data(name: str) -> dict[str, str]:
-    """Returns the files of a PoP machine by path, as cloud-init writes them."""
+    """Maps paths to the files that cloud-init writes on a PoP machine."""
     text = gzip.decompress(base64.b64decode(machines()[name].inputs["userDataBase64"])).decode()
     return {file.path: file.content for file in cloud_init.parse(text).files}
 
@@ -202,7 +202,7 @@ def test_the_routing_policy_has_a_name_to_which_the_hostname_leads(routing: str,
     chosen = records[name].inputs
     assert chosen["name"] == f"{routing}.pops.artifact-edge.test"
     assert [each["name"] for each in chosen["aliases"]] == ["eu-west-1.pops.artifact-edge.test"]
-    # Latency records always exist, because the alias record `pops-former-names` leads to them.
+    # The latency records exist with each kind of routing, because the alias record `pops-former-names` points to them.
     assert records["pops-eu-west-1"].inputs["latencyRoutingPolicies"] == [{"region": "eu-west-1"}]
     assert records["pops-former-names"].inputs["name"] == "*.pops.artifact-edge.test"
 
@@ -297,7 +297,9 @@ def test_a_stack_with_an_accelerator_meets_the_policies_and_costs_more() -> None
 
 
 def resources_of_gates(of: Deployment | None = None) -> list[plan.Resource]:
-    """Returns the resources of a stack in the form in which the gates read them from a plan."""
+    """Returns the resources of a stack in the form that the gates use. The gates normally read the resources from a
+    Pulumi plan.
+    """
     return [
         plan.Resource(
             each.urn,

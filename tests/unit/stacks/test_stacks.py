@@ -88,7 +88,9 @@ def test_every_environment_deploys_with_the_documented_outputs(environment: str)
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environment_meets_the_policies(environment: str) -> None:
-    """Checks that each environment's stack meets the policies, in the test's process, where every value is known."""
+    """Checks that each environment's stack meets the policies. The policies run in the test's process, where all values
+    are known.
+    """
     registered = as_policies_see_it(first_up(environment))
     given = settings(environment)
     found = {name: findings(name, registered, given.get(name)) for name in NAMES}
@@ -96,9 +98,10 @@ def test_every_environment_meets_the_policies(environment: str) -> None:
 
 
 def test_an_environment_without_its_settings_has_findings() -> None:
-    """Checks that the stack `dev` breaks policies if the policies run without the settings for `dev`.
+    """Runs the policies on the stack `dev` without the policy settings of `dev`. Some policies must then report
+    findings.
 
-    These settings permit that `dev` is destroyed, and that it is in only one region.
+    With its settings, `dev` may be destroyed and may be in only one region.
     """
     registered = as_policies_see_it(first_up("dev"))
     found = {name for name in NAMES if findings(name, registered)}

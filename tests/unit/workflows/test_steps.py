@@ -1,5 +1,5 @@
-"""Runs the scripts of workflow steps as GitHub does, with programs that record their arguments and print texts. Also
-tests that the project's own programs accept the arguments of the scripts.
+"""Runs the scripts of workflow steps as GitHub does. In these runs, other programs take the place of the real programs:
+they record their arguments and print texts. Also tests that the project's own programs accept the scripts' arguments.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ TARGETS = ["--target=urn:pulumi:dev::artifact-edge::a$b::c", "--target=urn:pulum
 
 
 def steps() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Yields each workflow step that runs a script, with the file and the content of its GitHub workflow."""
+    """Yields each workflow step that runs a script. With the step, yields the name and the content of the workflow
+    file.
+    """
     for file, workflow in WORKFLOWS.items():
         for job in workflow["jobs"].values():
             for step in job.get("steps", []):
@@ -30,7 +32,7 @@ def steps() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
                     yield file, workflow, step
 
 
-# The commands in workflow steps, without those that tests/support/command_syntax.py cannot parse.
+# The commands in workflow steps. Leaves out commands that tests/support/command_syntax.py cannot parse.
 PARSED = [
     (f"{file} {' '.join(words)}", words)
     for file, _, step in steps()
@@ -41,7 +43,9 @@ PIPES = [(workflow, step) for _, workflow, step in steps() if " | " in step["run
 
 
 def named(name: str, file: str = DEPLOY) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns a whole workflow, and its step with the given name. `file` is the name of the workflow's file."""
+    """Returns a workflow and one of its steps. `name` is the name of the step, and `file` is the name of the workflow's
+    file.
+    """
     return next((workflow, step) for of, workflow, step in steps() if (of, step.get("name")) == (file, name))
 
 

@@ -23,7 +23,7 @@ CLOUD = ("aws-actions/configure-aws-credentials", "google-github-actions/auth")
 
 
 def jobs() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Yields each job of each GitHub workflow, with its name and its workflow."""
+    """Yields each job of each GitHub workflow. With the job, yields the job's name and the whole workflow."""
     for file, workflow in WORKFLOWS.items():
         for name, job in workflow["jobs"].items():
             yield f"{file}:{name}", workflow, job
@@ -130,7 +130,7 @@ def test_drift_is_an_error() -> None:
 )
 def test_a_scheduled_command_is_a_step_of_its_workflow(file: str, job: str, command: str) -> None:
     (step,) = [each for each in WORKFLOWS[file]["jobs"][job]["steps"] if command in each.get("run", "")]
-    # The commands of the workflow `drift` run also after an earlier step has found a difference.
+    # In the workflow `drift`, each command must run even if an earlier step has found a difference.
     assert step.get("if") == ("always()" if file == "drift.yml" else None)
 
 
@@ -208,7 +208,7 @@ def test_the_next_part_of_a_plan_is_applied_by_the_workflow_that_applies_whole_p
 @pytest.mark.skipif(not shutil.which("go"), reason="actionlint is built with Go, which is not installed")
 def test_actionlint_finds_nothing() -> None:
     files = (ROOT / ".github/workflows").iterdir()
-    # `-shellcheck=` and `-pyflakes=` disable the checks that need shellcheck and pyflakes, which not every machine has.
+    # `-shellcheck=` and `-pyflakes=` disable the checks that need these two programs. Not every machine has them.
     result = subprocess.run(
         ["go", "tool", "actionlint", "-no-color", "-shellcheck=", "-pyflakes=", *files],
         cwd=ROOT / "tests" / "support" / "actionlint",

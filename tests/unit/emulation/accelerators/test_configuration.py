@@ -1,5 +1,5 @@
-"""Tests that the emulated Global Accelerator forwards connections to the right endpoints: those of the accelerators and
-listeners that were created through its API.
+"""Tests the accelerators and listeners that are created through the API of the emulated Global Accelerator. Each must
+forward connections to the right endpoints.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 
 def elastic_address(**instance: str) -> tuple[str, str]:
-    """Allocates an Elastic IP address, and associates it with an instance if one is given. Returns the allocation's id
-    and the address.
+    """Allocates an Elastic IP address. If `instance` is given, associates the address with this instance. Returns the
+    allocation's id and the address.
     """
     ec2 = client("ec2", IRELAND)
     made: dict[str, Any] = ec2.allocate_address(Domain="vpc")

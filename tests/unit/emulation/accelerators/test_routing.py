@@ -1,4 +1,6 @@
-"""Tests which endpoint of an accelerator gets a connection, as the Global Accelerator Developer Guide says."""
+"""Tests which endpoint of an accelerator gets a connection. The Global Accelerator Developer Guide describes these
+rules.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,15 @@ def endpoint(name: str, weight: int = 128) -> Endpoint:
 
 
 def group(region: str, dial: float = 100.0, *endpoints: Endpoint) -> EndpointGroup:
-    """Returns an endpoint group. If `endpoints` is empty, the group has one endpoint, with the name of the region."""
+    """Returns an endpoint group. If `endpoints` is empty, the group has one endpoint, which has the same name as the
+    region.
+    """
     return EndpointGroup(region, dial, endpoints or (endpoint(region),))
 
 
 def shares(client: ClientLocation, *groups: EndpointGroup, unhealthy: str = "") -> dict[str, float]:
-    """Returns the percentage of the connections that each endpoint gets. `unhealthy` names the endpoints that are not
-    healthy, separated by spaces.
+    """Returns the percentage of connections that each endpoint gets. `unhealthy` contains the names of unhealthy
+    endpoints, separated by spaces.
     """
     random, lost = Random(1), unhealthy.split()  # noqa: S311
     chosen = [choose(groups, client, lambda each: each.id not in lost, random) for _ in range(CONNECTIONS)]
@@ -49,7 +53,7 @@ def test_clients_reach_the_nearest_region(client: ClientLocation, expected: str)
 
 
 def test_two_groups_with_the_dial_50_serve_half_of_each_coasts_clients() -> None:
-    """Repeats the example "Mix traffic between two Regions" in the Global Accelerator Developer Guide."""
+    """Tests the example "Mix traffic between two Regions" from the Global Accelerator Developer Guide."""
     groups = group("us-east-1", 50), group("us-west-2", 50)
     assert shares(US, *groups) == about(us_east_1=50, us_west_2=50)
 

@@ -1,4 +1,4 @@
-"""Tests connections through an emulated accelerator, with real listeners at the static addresses and at the endpoints.
+"""Tests connections through an emulated accelerator. Real servers listen at the static addresses and at the endpoints.
 Health checks probe the endpoints every 0.01 s.
 """
 
@@ -30,8 +30,8 @@ def endpoint(region: str, preserves_address: bool = True) -> Endpoint:
 
 
 def configuration(*endpoints: Endpoint, by_client: bool = False, **dials: float) -> Configuration:
-    """Returns the configuration of one listener for port 443. Each argument in `dials` is the traffic dial of one
-    region. The argument's name is the region's name with `_` in place of `-`.
+    """Returns a configuration with one listener, for port 443. Each keyword argument in `dials` sets the traffic dial
+    (the percentage of traffic) of one region. Its name is the region's name with `_` in place of `-`.
     """
     given = endpoints or [endpoint(region) for region in MACHINES]
     groups = [EndpointGroup(each.id, dials.get(each.id.replace("-", "_"), 100), (each,)) for each in given]
@@ -40,8 +40,8 @@ def configuration(*endpoints: Endpoint, by_client: bool = False, **dials: float)
 
 @asynccontextmanager
 async def server(region: str) -> AsyncGenerator[None]:
-    """Runs a server at the address of a region's machine. The server first sends the region's name and the client's
-    address, and then repeats everything that the client sends.
+    """Runs a server at the address of a region's machine. The server sends the region's name and the client's address.
+    It then echoes everything that the client sends.
     """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -66,8 +66,8 @@ async def accelerator(made: Configuration) -> AsyncGenerator[AcceleratorService]
 
 
 async def connect(location: ClientLocation | None, static: str = STATIC[0]) -> list[str]:
-    """Sends a word through the accelerator. Returns the words of the answer: the region, the address that the server
-    sees, and the word. The answer is empty if the connection is lost.
+    """Sends a word through the accelerator. Returns the words of the answer: the region, the client's address as the
+    server sees it, and the echoed word. The list is empty if the connection is lost.
     """
     source = (SANDBOX.client_location_address(location), 0) if location else None
     reader, writer = await asyncio.open_connection(static, POP_HTTPS_PORT, local_addr=source)

@@ -1,4 +1,6 @@
-"""Tests that alarms of the emulated CloudWatch follow their metrics, and that subscribers are notified."""
+"""Tests that alarms of the emulated CloudWatch change state with their metrics. Also tests that an alarm notifies its
+subscribers.
+"""
 
 from __future__ import annotations
 
@@ -169,7 +171,7 @@ BAD, GOOD, NONE = 300.0, 0.0, None
     ("oldest_first", "breaching", "not_breaching", "ignore", "missing"),
     [
         # Each case is a row of a table in the CloudWatch User Guide ("Configuring how CloudWatch alarms treat missing
-        # data"). The alarm of this table has the settings `EvaluationPeriods` 3 and `DatapointsToAlarm` 3.
+        # data"). The alarm in the table has `EvaluationPeriods` 3 and `DatapointsToAlarm` 3.
         ([GOOD, NONE, BAD, NONE, BAD], "OK", "OK", "OK", "OK"),
         ([NONE, NONE, NONE, NONE, GOOD], "OK", "OK", "OK", "OK"),
         ([NONE, NONE, NONE, NONE, NONE], "ALARM", "OK", "before", "INSUFFICIENT_DATA"),

@@ -1,5 +1,5 @@
-"""Tests that the emulated S3 refuses to create a bucket if its name is invalid on S3 or belongs to a bucket of another
-account.
+"""Tests which new buckets the emulated S3 refuses: a bucket with a name that is invalid on S3, and a bucket with the
+name of another account's bucket.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ def export(arn: str) -> dict[str, str]:
 
 
 def write_validation_record(arn: str, *, value: str | None = None, **zone: Any) -> None:
-    """Writes the certificate's validation record to a new Route 53 zone. The record has the value `value`, or by
-    default the value that Certificate Manager expects.
+    """Writes the certificate's validation record to a new Route 53 zone. `value` is the value of the record. The
+    default is the value that Certificate Manager expects.
     """
     route53: Any = client("route53")
     (option,) = described(arn)["DomainValidationOptions"]

@@ -1,4 +1,6 @@
-"""Tests which requests to the emulated AWS count as changes of a region, and which regions a reader reads again."""
+"""Tests the counts of changes in the emulated AWS. A reader of the counts learns which regions have changed, and lists
+only these regions again. The tests check which requests count as changes.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from emulation.aws.changes import ChangedRegions, Changes
 
 @pytest.fixture
 def url(aws_cloud: None) -> Iterator[str]:
-    """Serves moto, with the counts of changes, and yields the URL."""
+    """Serves moto with the middleware that counts changes. Yields the URL."""
     application = Changes(cast(Any, DomainDispatcherApplication)(create_backend_app))
     server = make_server("127.0.0.1", 0, cast(Any, application), threaded=True)
     serving = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""Tests that of two simultaneous conditional writes to the emulated S3, only one succeeds."""
+"""Sends two conditional writes to the emulated S3 at the same time. Tests that only one of them succeeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests which answers of a hosted zone the emulated API of Route 53 returns, for clients at different places."""
+"""Tests which DNS answers the emulated API of Route 53 returns for a hosted zone. The answers depend on the place of
+the client.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ HEALTHY = record("checked", "192.0.2.3", Weight=1, HealthCheckId="any")
 
 
 def answer(id: str, name: str = "www.example.test", **more: str) -> tuple[str, list[str]]:
-    """Returns the response code and the values of the answer to a query for A records."""
+    """Returns the answer to a query for A records: its response code and its values."""
     found = client("route53").test_dns_answer(HostedZoneId=id, RecordName=name, RecordType="A", **more)
     return found["ResponseCode"], found["RecordData"]
 

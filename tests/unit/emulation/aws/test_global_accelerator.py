@@ -1,4 +1,6 @@
-"""Tests that the emulated Global Accelerator accepts, keeps and refuses what AWS documents for the real service."""
+"""Tests the API of the emulated Global Accelerator. It must accept, keep and refuse the same settings as the real
+service, according to AWS's documentation.
+"""
 
 from __future__ import annotations
 

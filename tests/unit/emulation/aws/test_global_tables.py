@@ -1,4 +1,6 @@
-"""Tests replicas of DynamoDB tables on the emulated AWS: what is replicated, when it arrives, and which write wins."""
+"""Tests replicas of DynamoDB tables on the emulated AWS. The tests check what is replicated, when a copy arrives, and
+which of two conflicting writes wins.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests what a role's credentials may read from the emulated S3, and from which addresses."""
+"""Tests what the emulated S3 lets a role read. The result depends on the role's policies and on the address of the
+client.
+"""
 
 from __future__ import annotations
 
@@ -87,9 +89,9 @@ def test_one_deny_refuses_and_no_action_is_allowed_by_default(
     [
         ({"NotIpAddress": {"aws:SourceIp": ["192.0.2.0/24", "203.0.113.1/32"]}}, True),
         ({"NotIpAddress": {"aws:SourceIp": "198.51.100.0/24"}}, False),
-        # The request did not come through a VPC endpoint, so it lacks the condition key aws:SourceVpce. A negated
-        # condition such as StringNotEquals holds for a request without the condition key, so the statement denies this
-        # request.
+        # This request did not come through a VPC endpoint, and does not have the condition key aws:SourceVpce. A
+        # negated condition such as StringNotEquals is true if the condition key is absent. The statement therefore
+        # denies the request.
         ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}, False),
         ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}, "NotIpAddress": {"aws:SourceIp": "192.0.2.7"}}, True),
         ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, True),
@@ -120,8 +122,8 @@ def test_a_policy_element_that_is_not_emulated_raises(refused: Policy, says: str
 
 @dataclass
 class Cloud:
-    """An emulated AWS with two buckets and one machine. The machine has an IAM role, and its network has a VPC endpoint
-    for S3.
+    """An emulated AWS for the tests. It has two buckets and one machine. The machine has an IAM role, and its network
+    has a VPC endpoint for S3.
     """
 
     send: Callable[..., Any]
@@ -140,8 +142,8 @@ class Cloud:
         return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["Token"])
 
     def read(self, path: str, address: str, *, region: str = "us-east-1", method: str = "GET") -> str:
-        """Reads an object with the role's credentials. Returns the error code, or the object's content if there is no
-        error.
+        """Reads an object with the role's credentials. Returns the object's content, or the error code if the read
+        fails.
         """
         bucket, _, key = path.partition("/")
         url = f"http://{bucket}.s3.{region}.amazonaws.com/{key}"
@@ -197,20 +199,20 @@ def cloud(aws_cloud: None) -> Iterator[Cloud]:
 
 
 def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud) -> None:
-    # At first, the role `shield` may read objects from any network. `deny_reads_if` then gives the role a policy with
-    # one statement for each condition, which denies reads if the condition holds.
+    # At first, the role `shield` may read objects from any network. `deny_reads_if` then adds a policy to the role.
+    # Each statement of this policy has one condition, and denies reads if the condition is true.
     assert cloud.read("near/k", ELSEWHERE) == "body"
     cloud.deny_reads_if(
         {"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}}, {"NotIpAddress": {"aws:SourceIp": "10.1.1.1/32"}}
     )
-    # In its own region, the machine reaches S3 through the VPC endpoint, so its request lacks the key aws:SourceIp. The
-    # condition NotIpAddress therefore holds, and its statement denies the read.
+    # In its own region, the machine reaches S3 through the VPC endpoint. Its request therefore has no key aws:SourceIp.
+    # The condition NotIpAddress is true, and its statement denies the read.
     assert cloud.read("near/k", cloud.address) == "AccessDenied"
     cloud.deny_reads_if({"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}})
     assert cloud.read("near/k", cloud.address) == "body"
     assert cloud.read("near/k", ELSEWHERE) == "AccessDenied"
-    # A request to S3 in another region does not go through the VPC endpoint, because an endpoint of the type Gateway
-    # serves only its own region.
+    # A request to S3 in another region does not go through the VPC endpoint. An endpoint of the type Gateway serves
+    # only its own region.
     assert cloud.read("far/k", cloud.address, region="eu-west-1") == "AccessDenied"
     cloud.deny_reads_if({"NotIpAddress": {"aws:SourceIp": [f"{cloud.address}/32"]}})
     assert cloud.read("far/k", cloud.address, region="eu-west-1") == "body"
@@ -257,7 +259,7 @@ def test_the_metadata_service_gives_credentials_only_to_machines_with_a_role(clo
     listed = f"{INSTANCES_PATH}/{cloud.instance}/latest/meta-data/iam/security-credentials/"
     assert cloud.send("GET", listed).status_code == 401
     assert cloud.send("GET", listed, headers={"X-aws-ec2-metadata-token": ""}).status_code == 401
-    # Two requests get the same credentials, because the metadata service returns the same ones for hours.
+    # Both requests get the same credentials. The metadata service returns the same credentials for hours.
     assert cloud.credentials().access_key == cloud.credentials().access_key
     other = f"{INSTANCES_PATH}/i-0123/latest/"
     token = {"X-aws-ec2-metadata-token": cloud.send("PUT", f"{other}api/token").text}

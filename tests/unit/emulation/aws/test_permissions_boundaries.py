@@ -1,5 +1,5 @@
-"""Tests that the emulated IAM refuses a permissions boundary that does not exist, and that a boundary limits a role's
-permissions.
+"""Tests permissions boundaries in the emulated IAM. It must refuse a boundary that does not exist. A boundary must
+limit a role's permissions.
 """
 
 from __future__ import annotations
@@ -70,8 +70,9 @@ def test_a_role_gets_changes_and_loses_its_boundary() -> None:
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_a_role_gets_a_boundary_with_no_other_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gives a role a permissions boundary, and changes only white space in its trust policy. The update may only set
-    the boundary, because a deploy role may not change the trust policy of a role without a boundary.
+    """Gives a role a permissions boundary, and changes only white space in the role's trust policy. The update must
+    call no API method except the one that sets the boundary. A deploy role may not change the trust policy of a role
+    without a boundary.
     """
     boundary = create(aws.iam.Policy, name="one", policy=json.dumps(GET), region=None).outputs["arn"]
     role = create(aws.iam.Role, name="reader", assumeRolePolicy=TRUST, region=None)

@@ -1,4 +1,6 @@
-"""Tests that an Elastic IP address of the emulated EC2 belongs to one instance at most, and to no terminated one."""
+"""Tests Elastic IP addresses of the emulated EC2. An address can belong to only one instance, and not to a terminated
+instance.
+"""
 
 from __future__ import annotations
 

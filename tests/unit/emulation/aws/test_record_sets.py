@@ -1,4 +1,4 @@
-"""Tests which changes of DNS records the emulated Route 53 refuses, as the real Route 53 does."""
+"""Tests which changes of DNS records the emulated Route 53 refuses. The real Route 53 refuses the same changes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Zone:
         self.id = created["HostedZone"]["Id"].removeprefix("/hostedzone/")
 
     def change(self, *changes: tuple[str, dict[str, Any]], code: str = "InvalidChangeBatch") -> str:
-        """Sends one batch of changes to Route 53. Returns the text of the error, or an empty text if Route 53 accepts
-        the batch. Asserts that an error has the error code `code`.
+        """Sends one batch of changes to Route 53. Returns an empty text if Route 53 accepts the batch, and otherwise
+        the error message. Asserts that the error has the error code `code`.
         """
         batch = {"Changes": [{"Action": action, "ResourceRecordSet": record} for action, record in changes]}
         try:
@@ -53,12 +53,12 @@ LATENCY = record("www", SetIdentifier="two", Region="us-east-1")
 
 
 def located(identifier: str, **place: str) -> dict[str, Any]:
-    """Returns a geolocation record. `place` has the fields of its location in the Route 53 API."""
+    """Returns a geolocation record. `place` contains the fields of the record's location in the Route 53 API."""
     return record("www", SetIdentifier=identifier, GeoLocation=place)
 
 
 def near(identifier: str, **place: Any) -> dict[str, Any]:
-    """Returns a geoproximity record. `place` has the fields of its location in the Route 53 API."""
+    """Returns a geoproximity record. `place` contains the fields of the record's location in the Route 53 API."""
     return record("www", SetIdentifier=identifier, GeoProximityLocation=place)
 
 
@@ -83,8 +83,8 @@ def test_the_records_of_a_name_and_type_have_one_routing_policy(first: dict[str,
     refused = zone.change(("CREATE", second))
     assert "www.example.test., type A cannot be created as other RRSets exist with the same name and type" in refused
     assert zone.identifiers("www") == [first.get("SetIdentifier", "")]
-    # Route 53 applies all changes of one request together. One request can therefore delete a record and create a
-    # record with another routing policy in its place.
+    # Route 53 applies all changes of one request together. One request can therefore delete a record and replace it by
+    # a record with another routing policy.
     assert zone.change(("DELETE", first), ("CREATE", second)) == ""
 
 
@@ -133,7 +133,8 @@ def test_an_alias_of_an_accelerator_needs_an_accelerator_with_addresses_of_its_t
     assert alias(known) == ""
     assert "but that target was not found" in alias("a0123456789abcdef.awsglobalaccelerator.com")
     assert "does not lie within the target zone" in alias("edge.example.test")
-    # This accelerator has only IPv4 addresses. Its DNS name therefore has no AAAA record that an alias could name.
+    # This accelerator has only IPv4 addresses. Its DNS name therefore has no AAAA record, and an AAAA alias has no
+    # target.
     assert "but that target was not found" in alias(known, "AAAA")
 
 

@@ -1,5 +1,5 @@
-"""Tests that the emulated AWS evaluates a role's policies for the API calls of every service. The policies can have
-conditions on the condition keys of a call.
+"""Tests that the emulated AWS evaluates a role's policies for API calls to every service. The policies can contain
+conditions.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def role_with(*statements: dict[str, Any]) -> None:
 
 
 def refused(call: Any, **parameters: Any) -> str:
-    """Makes a call of the AWS API that the role's policies must refuse. Returns the refused action and resource."""
+    """Makes an AWS API call that the role's policies must refuse. Returns the refused action and resource."""
     with pytest.raises(ClientError) as error:
         call(**parameters)
     message = str(error.value)

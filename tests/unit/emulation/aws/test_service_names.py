@@ -1,5 +1,5 @@
-"""Tests that the patched moto finds the AWS service that a request is for, and does not list the directory of moto's
-modules for each request.
+"""Tests the patched moto, which finds the AWS service of each request. The original moto lists the directory of its
+modules for each request. The patched moto must not do this.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from emulation.aws.server import patch_service_names
 
 def test_a_request_finds_its_service_without_a_list_of_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     names = set(moto_backends.list_of_moto_modules())
-    # monkeypatch restores moto's own function after the test
+    # pytest's monkeypatch restores moto's own function after the test.
     monkeypatch.setattr(moto_backends, "list_of_moto_modules", moto_backends.list_of_moto_modules)
     patch_service_names()
     listed: list[Any] = []

@@ -1,5 +1,5 @@
-"""Tests what the emulation adds to moto's DynamoDB: a stream reports each write once, a failed transaction changes
-nothing, and a query reads the items of one partition.
+"""Tests what the emulation adds to moto's DynamoDB. A stream must report each write once, a failed transaction must
+change nothing, and a query must read only the items of one partition.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ KEY = {"pk": {"S": "p"}, "sk": {"S": "a"}}
 
 @pytest.fixture
 def dynamodb() -> Iterator[Any]:
-    """Creates two tables, each with a stream: the table `items` with a sort key, and the table `locks` without a sort
-    key.
-    """
+    """Creates two tables with streams. The table `items` has a sort key, and the table `locks` has none."""
     with aws_account():
         client = cast(Any, boto3).client("dynamodb", region_name="us-east-1")
         for table, keys in (("items", ["pk", "sk"]), ("locks", ["pk"])):
@@ -38,8 +36,8 @@ def dynamodb() -> Iterator[Any]:
 
 
 def records(table: str) -> list[tuple[str, Any, Any]]:
-    """Returns the records of the table's DynamoDB stream. Each one has the kind of the change, the old item and the new
-    item.
+    """Returns the records of the table's DynamoDB stream. Each record has the kind of the change, the old item and the
+    new item.
     """
     streams = cast(Any, boto3).client("dynamodbstreams", region_name="us-east-1")
     (stream,) = streams.list_streams(TableName=table)["Streams"]

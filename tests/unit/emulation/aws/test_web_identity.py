@@ -1,4 +1,6 @@
-"""Tests how the emulated STS checks requests to assume a role with an identity token that Google signed."""
+"""Tests the emulated STS. A client can assume a role with an identity token that Google signed, and STS must check the
+token.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,8 @@ STRANGER = Account("stranger@unit.iam.gserviceaccount.com", "222")
 
 @pytest.fixture
 def google(aws_cloud: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Tokens]:
-    """Provides an emulated Google Cloud that signs identity tokens. The emulated AWS trusts the keys that sign these
-    tokens, and has a role that the shield's Google service account may assume.
+    """Provides an emulated Google Cloud that signs identity tokens. The emulated AWS trusts its signing keys. A role in
+    the emulated AWS permits the shield's Google service account to assume the role.
     """
     moto = cast(Any, TokenResponse)
     monkeypatch.setattr(moto, "assume_role_with_web_identity", moto.assume_role_with_web_identity)
@@ -57,7 +59,7 @@ def assume_role(token: str, role: str = ROLE) -> Any:
 
 
 def caller(credentials: Any) -> str:
-    """Asks AWS which role the credentials belong to. Returns the ARN in AWS's answer."""
+    """Asks AWS to which role the credentials belong. Returns the ARN in AWS's answer."""
     sts = cast(Any, boto3).client(
         "sts",
         region_name="us-east-1",

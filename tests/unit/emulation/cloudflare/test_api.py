@@ -58,8 +58,8 @@ def deploy(api: Cloudflare, bindings: list[dict[str, Any]], **metadata: Any) -> 
 
 
 def rate_limit(namespace_id: Any = "1", **simple: Any) -> dict[str, Any]:
-    """Returns a rate limiting binding of a worker. `simple` replaces or adds settings of the binding, such as invalid
-    ones.
+    """Returns a rate limiting binding of a worker. `simple` overrides or adds settings of the binding. A test can also
+    set invalid values.
     """
     return {
         "name": "R",

@@ -1,5 +1,5 @@
-"""Tests custom hostnames of an emulated Cloudflare zone with the official SDK: validation, certificates, routes,
-errors.
+"""Tests custom hostnames of an emulated Cloudflare zone with the official SDK. The tests cover validation,
+certificates, routes and errors.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ SSL: Any = {"type": "dv", "method": "txt"}
 
 
 class Account:
-    """An emulated account with the active zone zone.test, and the public DNS records that validations of custom
-    hostnames read.
+    """An emulated Cloudflare account with the active zone zone.test. It also has the public DNS records that the
+    validation of custom hostnames reads.
     """
 
     def __init__(self, directory: Path) -> None:

@@ -1,5 +1,5 @@
-"""Tests that a PoP still reads the old value of a key from the emulated Workers KV for some time after a write. Each
-test sets this time.
+"""Tests the eventual consistency of the emulated Workers KV. After a write, a PoP still reads the key's old value for
+some time. Each test sets this time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ SECRET = "the-secret-of-the-pops"
 
 @dataclass
 class Account:
-    """An emulated Cloudflare account: its API, and Workers KV as PoPs read it. Tests advance the account's clock."""
+    """An emulated Cloudflare account, with its API and the Workers KV service that PoPs read from. Tests advance the
+    account's clock.
+    """
 
     store: StateStore
     time: list[float]

@@ -1,4 +1,6 @@
-"""Tests the Lua script of the emulated Workers Cache: CF-Cache-Status, ranges, and responses that are not stored."""
+"""Tests the Lua script of the emulated Workers Cache: the header CF-Cache-Status, range requests, and responses that
+must not be stored.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests how the emulated Cloudflare API counts invocations. PoPs report these invocations to Workers Observability."""
+"""Tests how the emulated Cloudflare API counts the invocations of workers. PoPs report each invocation to Workers
+Observability.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ FAILED = {"key": STATUS, "operation": "gte", "type": "number", "value": 500}
 
 
 class Clock:
-    """A clock that a test sets, in seconds since 1970."""
+    """A clock for tests. It shows the time that a test sets, in seconds since 1970."""
 
     now = 1000.0
 
@@ -50,9 +52,8 @@ def reported(version: str, status: int | None = 200, number: int = 1, sampling: 
 
 
 def counted(api: Cloudflare, *filters: Mapping[str, Any], to: int = 2_000_000, **parameters: Any) -> dict[Any, Any]:
-    """Counts invocations with a query to the emulated Workers Observability. By default, each version of the worker is
-    a group. Returns a mapping from each group's value, such as the version, to the estimated count and the sample
-    interval.
+    """Counts invocations of workers with a query to the emulated Workers Observability. By default, the query groups
+    the invocations by the worker's version. Returns the estimated count and the sample interval of each group.
     """
     whole: Any = {
         "filters": filters,

@@ -1,5 +1,5 @@
-"""Tests a Lua script of the emulated PoPs. If an origin does not answer a PoP, the script adds a header to the PoP's
-response.
+"""Tests a Lua script of the emulated PoPs. The script adds a header to a PoP's response if the PoP got no answer from
+an origin.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Tests which requests the WAF rules of a Cloudflare zone match and block in an emulated PoP."""
+"""Tests the WAF rules of a Cloudflare zone in an emulated PoP: which requests they match, and which requests they
+block.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ GET: Mapping[str, Any] = {
     "address": "192.0.2.1",
 }
 
-# Each item has an expression of a WAF rule, a request that matches, and a request that does not. The requests list only
-# the fields that differ from `GET` above.
+# Each item consists of the expression of a WAF rule, a request that matches it, and a request that does not match. The
+# requests list only the fields in which they differ from `GET` above.
 EXPRESSIONS: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = (
     ('http.request.method eq "TRACE"', {"method": "TRACE"}, {}),
     ('not http.request.method in {"GET" "HEAD"}', {"method": "PUT"}, {"method": "HEAD"}),
@@ -79,9 +81,9 @@ console.log(JSON.stringify(cases.map(answer)));
 
 
 def evaluated(cases: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Runs the JavaScript code with which an emulated PoP evaluates WAF rules. Returns a result for each case. For a
-    case with an `expression`, the result is whether the expression matches the request. For a case with `rulesets`, it
-    is the HTTP status with which a rule blocks the request, or 0.
+    """Evaluates WAF rules with the JavaScript code of an emulated PoP. Returns one result for each case. If the case
+    has an `expression`, the result is whether the expression matches the request. If the case has `rulesets`, the
+    result is the HTTP status with which a rule blocks the request, or 0.
     """
     script = _SCRIPT % json.dumps(RULES.as_uri())
     command = ["node", "--input-type=module", "--eval", script, json.dumps({"cases": list(cases)})]

@@ -1,4 +1,6 @@
-"""Tests the API for rulesets of a zone on the emulated Cloudflare, which has the limits of the Free plan."""
+"""Tests the API for a zone's rulesets on the emulated Cloudflare. The emulation has the limits of Cloudflare's Free
+plan.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ def zone(api: Cloudflare) -> str:
 def create(api: Cloudflare, zone: str, phase: Any, *rules: Any) -> str:
     """Creates a ruleset of a Cloudflare zone, and returns the ruleset's id."""
     created: Any = api.rulesets.create(zone_id=zone, kind="zone", name="waf", phase=phase, rules=rules)
-    return created["id"]  # Cloudflare's SDK returns the created ruleset as a dictionary
+    return created["id"]  # Cloudflare's SDK returns the created ruleset as a dictionary.
 
 
 def refusal(api: Cloudflare, zone: str, phase: Any, *rules: Any) -> str:

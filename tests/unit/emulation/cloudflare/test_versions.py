@@ -1,4 +1,6 @@
-"""Tests versions and deployments of worker scripts on the emulated Cloudflare API, and how PoPs choose a version."""
+"""Tests versions and deployments of worker scripts on the emulated Cloudflare API. Also tests how PoPs choose a
+version.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +33,13 @@ def api(tmp_path: Path) -> Cloudflare:
 
 
 def put(api: Cloudflare, bindings: Sequence[dict[str, Any]] = BINDINGS, **metadata: Any) -> None:
-    """Uploads a script with the API that deploys it at once."""
+    """Uploads a script with the API that also deploys the script at once."""
     whole: Any = {"main_module": "index.js", "compatibility_date": "2026-11-01", "bindings": bindings, **metadata}
     api.workers.scripts.update("edge", account_id=ACCOUNT, metadata=whole, files=[_file("export default 1;")])
 
 
 def upload(api: Cloudflare, bindings: Sequence[dict[str, Any]] = (), source: str = "", **arguments: Any) -> str:
-    """Uploads a version of the script without deploying it, and returns the version's id."""
+    """Uploads a version of the script, but does not deploy the version. Returns the version's id."""
     metadata = {"main_module": "index.js", "compatibility_date": "2026-11-01", "bindings": list(bindings)}
     metadata |= arguments.pop("metadata", {})
     # Cloudflare's SDK cannot parse a version of a worker, so the test reads the raw response.
@@ -212,7 +214,7 @@ def test_requests_are_split_by_percentage_and_a_version_key_never_goes_back() ->
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
-    # About 10 % of the 2,000 requests get the new version. The standard deviation of this share is 0.7 percentage
+    # About 10 % of the 2,000 requests get the new version. The standard deviation of this percentage is 0.7 percentage
     # points.
     assert 0.06 < found["random"].count("new") / 2000 < 0.14
     assert [found["chosen"][step].count("new") for step in (0, 4)] == [pytest.approx(20, abs=20), 2000]

@@ -1,5 +1,5 @@
-"""Tests purges of the emulated Workers Cache by tag: which tags match, which entrypoints are affected, and the rate
-limit.
+"""Tests purges by tag of the emulated Workers Cache. The tests check which tags match, which of the worker's
+entrypoints a purge affects, and the rate limit.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ OBJECTS = "/edge/shared/Objects"
 
 @dataclass
 class Removed:
-    """Collects the paths that the emulated Workers Cache removes. Also sets the clock of the cache: `time` is the
-    current time, in seconds.
+    """Collects the paths that the emulated Workers Cache removes. `time` is the time that the clock of the cache shows,
+    in seconds.
     """
 
     paths: list[str] = field(default_factory=list[str])

@@ -1,5 +1,5 @@
-"""Tests the HTTP proxies through which a client appears to be in a chosen location. The tests open
-CONNECT tunnels through these proxies to a TLS listener whose name only the sandbox's DNS server resolves.
+"""Tests the HTTP proxies that make a client appear to be in a chosen location. The tests open CONNECT tunnels through
+these proxies to a TLS listener. Only the sandbox's DNS server can resolve the listener's name.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ US, EU, _ = CLIENT_LOCATIONS
 PROXY, DNS = "127.98.0.12", "127.98.0.53"
 HOST = "packages.example.test"
 POPS = {US.name: "127.98.1.101", EU.name: "127.98.1.102"}
-SENT = bytes(range(256)) * 4096  # 1 MiB of bytes that a test sends through a proxy
+SENT = bytes(range(256)) * 4096  # 1 MiB of bytes that a test sends through a proxy.
 
 
 @dataclass
@@ -42,7 +42,9 @@ class Place:
     trust: ssl.SSLContext
 
     async def connect(self, target: str) -> tuple[str, asyncio.StreamReader, asyncio.StreamWriter]:
-        """Sends a CONNECT request. Returns the head of the proxy's response, and the tunnel's reader and writer."""
+        """Sends a CONNECT request to a proxy. Returns the status line and headers of the response, and the tunnel's
+        reader and writer.
+        """
         reader, writer = await asyncio.open_connection(PROXY, self.proxy)
         writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
         return (await reader.readuntil(b"\r\n\r\n")).decode(), reader, writer
@@ -130,8 +132,8 @@ def test_connections_are_limited_and_a_closed_one_frees_a_place(tmp_path: Path) 
 
 
 def test_a_half_closed_connection_still_receives_data(tmp_path: Path) -> None:
-    """Checks that a client can close its sending direction and still receive data. The listener of this test reads
-    until the client closes its sending direction, and only then responds.
+    """Checks that a client can close its sending direction and still receive data. The listener responds only after it
+    has read until the end of the client's data.
     """
 
     async def send_query() -> bytes:

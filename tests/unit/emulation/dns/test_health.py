@@ -1,4 +1,4 @@
-"""Tests the emulated health checkers of Route 53 against real listeners."""
+"""Tests the emulated health checkers of Route 53. The health checkers probe real servers."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 def make_health_check(port: int, **more: Any) -> Check:
-    """Returns a health check that probes the endpoint every 0.01 seconds, and whose status changes after a single probe
-    with another result.
+    """Returns a health check that probes its endpoint every 0.01 seconds. The health check's status changes after a
+    single probe with a different result.
     """
     return replace(
         Check(id="c", type="HTTP", address=ADDRESS, port=port, path="/healthz", failures=1, interval=0.01),
@@ -68,8 +68,8 @@ def make_health_check(port: int, **more: Any) -> Check:
 
 
 def verdict(answer: str, tls: ssl.SSLContext | None = None, /, **more: Any) -> tuple[bool, str]:
-    """Lets a health check send at least three requests to an endpoint that answers `answer`. Returns whether the health
-    check then finds the endpoint healthy, and the first of the requests.
+    """Runs a health check on an endpoint that answers every request with `answer`. Waits for three requests. Returns
+    whether the health check considers the endpoint healthy, and the first request.
     """
 
     async def look() -> tuple[bool, str]:
@@ -146,8 +146,8 @@ def test_an_endpoint_that_comes_back_is_healthy_again() -> None:
 
 @pytest.mark.parametrize("kind", ["HTTP", "TCP"])
 def test_an_endpoint_is_healthy_if_it_answers_checkers_at_one_of_several_places(kind: str) -> None:
-    """Health checkers connect from three source addresses. The server answers only the second address. An anycast
-    address behaves like this if only one of its servers works.
+    """Health checkers connect from three source addresses. The server answers only the second address, like an anycast
+    address behind which only one of several servers works.
     """
     places = ["127.98.0.11", "127.98.0.12", "127.98.0.13"]
     seen: list[str] = []

@@ -1,4 +1,6 @@
-"""Tests the pure functions that implement Route 53's routing policies: which clients get which record sets."""
+"""Tests the functions that implement Route 53's routing policies. A routing policy decides which client gets which
+record set.
+"""
 
 from __future__ import annotations
 
@@ -65,8 +67,8 @@ def near(region: str, bias: int = 0) -> RecordSet:
 
 
 PROXIMITY = [near(region) for region in ("us-east-1", "eu-west-1", "ap-southeast-1")]
-# For a client in Ireland, eu-central-1 is about 1,100 km away, and us-east-1 about 5,500 km. The bias of 81 makes
-# us-east-1 count as the nearer one.
+# The distance from a client in Ireland to eu-central-1 is about 1,100 km. The distance to us-east-1 is about 5,500 km.
+# The bias of 81 makes us-east-1 count as nearer.
 BIASED = [near("us-east-1", 81), near("eu-central-1")]
 SHRUNK = [near("eu-west-2", -99), near("eu-central-1", 50)]
 PAIR = [record("second", Failover(primary=False)), record("first", Failover(primary=True))]

@@ -34,7 +34,7 @@ SANDBOX = Sandbox(directory=Path("unused"), loopback="127.98")
 
 
 class Place:
-    """Provides the Route 53 zone example.test, and the DNS server that answers from it."""
+    """Provides the Route 53 zone example.test, and a DNS server that answers queries from this zone."""
 
     def __init__(self) -> None:
         self._client: Any = cast(Any, boto3).client("route53", region_name="us-east-1")
@@ -58,8 +58,8 @@ class Place:
         self._client.change_resource_record_sets(HostedZoneId=self.zone_id, ChangeBatch=batch)
 
     def accelerator(self, name: str, *, evaluate: bool = False) -> list[str]:
-        """Creates an accelerator of Global Accelerator. Also creates an alias record in the zone, with the name `name`,
-        whose target is the accelerator. Returns the addresses of the accelerator.
+        """Creates an accelerator of Global Accelerator. Also creates an alias record with the name `name` in the zone.
+        The alias points to the accelerator. Returns the addresses of the accelerator.
         """
         api: Any = cast(Any, boto3).client("globalaccelerator", region_name="us-west-2")
         made = api.create_accelerator(Name=name, IdempotencyToken=name)["Accelerator"]
@@ -179,7 +179,7 @@ def test_a_cname_loop_is_answered_once(place: Place) -> None:
         "b.example.test. a.example.test.",
     ]
     wire = place.server().respond(client.question("a.example.test", "A", None).to_wire(), ADDRESS, udp=True)
-    # The bytes 6 and 7 of a DNS message are the number of records in the answer section (RFC 1035, section 4.1.1).
+    # Bytes 6 and 7 of a DNS message contain the number of records in the answer section (RFC 1035, section 4.1.1).
     assert wire is not None and int.from_bytes(wire[6:8]) == 2
 
 
@@ -218,7 +218,7 @@ def test_wildcards_match_only_missing_names(place: Place) -> None:
     place.record("a.b.example.test", "A", "127.98.2.8")
     assert texts(place.send_query("any.thing.example.test")) == ["any.thing.example.test. 127.98.2.7"]
     assert texts(place.send_query("a.b.example.test")) == ["a.b.example.test. 127.98.2.8"]
-    # the name b.example.test exists without records, because a.b.example.test exists
+    # The name b.example.test exists because a.b.example.test exists, but it has no records of its own.
     assert texts(place.send_query("b.example.test")) == []
 
 

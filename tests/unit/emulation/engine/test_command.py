@@ -1,4 +1,4 @@
-"""Tests how the Pulumi engine ends when the command that runs the engine is interrupted or killed."""
+"""Tests how the Pulumi engine ends when someone interrupts or kills the command that runs the engine."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from emulation.engine.command import end_engines
 from emulation.layout import IMPORT_ROOT, Sandbox
 from tests.support.waiting import eventually
 
-# A script that takes the place of the Pulumi engine. The script writes each signal to the file `signals`, and ends when
-# it has received as many signals as the variable ENDS_AT says.
+# A script that replaces the Pulumi engine in the tests. The script writes each signal that it receives to the file
+# `signals`. It ends after ENDS_AT signals.
 ENGINE = """\
 #!/bin/sh
 caught() { echo "$1" >> signals; [ "$(wc -l < signals)" -lt "$ENDS_AT" ] || exit 1; }
@@ -25,7 +25,7 @@ trap 'caught TERM' TERM
 : > signals
 while :; do sleep 0.1; done
 """
-# A program that runs an engine command. The program first restores Python's handling of Ctrl-C, because a shell makes
+# A program that runs an engine command. First, the program restores Python's handling of Ctrl-C. A shell makes
 # background processes ignore Ctrl-C, and the test run may be such a process.
 COMMAND = """\
 import signal
@@ -44,8 +44,8 @@ except KeyboardInterrupt:
 
 
 def started(home: Path, *, ends_at: int) -> subprocess.Popen[str]:
-    """Starts a command that runs the Pulumi engine. Waits until the engine runs, and until the command has recorded the
-    engine's process.
+    """Starts a command that runs the Pulumi engine. Waits until the engine runs and the command has recorded the
+    process of the engine.
     """
     (home / "pulumi").write_text(ENGINE)
     (home / "pulumi").chmod(0o755)

@@ -1,4 +1,6 @@
-"""Tests where the sandbox finds the Pulumi engine, and that the language host reports a user's mistake in one line."""
+"""Tests where the sandbox finds the Pulumi engine. Also tests that Pulumi's language host reports a user's mistake in
+one line.
+"""
 
 from __future__ import annotations
 
@@ -57,8 +59,9 @@ def test_the_official_language_host_is_not_shadowed(tmp_path: Path, monkeypatch:
 
 
 def test_simultaneous_programs_build_the_engine_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls `find.ensure_engine` in two threads at the same time, on a machine without a Pulumi engine. One of the
-    calls builds the engine. The test lets the build end only after the other call has reported that it waits.
+    """Calls `find.ensure_engine` in two threads at the same time, on a computer without a Pulumi engine. One thread
+    builds the engine, and the other waits. The test lets the build end only after the other thread has reported that it
+    waits.
     """
     waits = threading.Event()
     builds: list[Path] = []
@@ -144,7 +147,7 @@ def test_an_engine_without_its_environment_says_what_to_do(tmp_path: Path) -> No
 
 
 def test_the_language_host_ends_with_its_engine(tmp_path: Path) -> None:
-    """Checks that the language host ends after its Pulumi engine was killed. The language host notices this because the
+    """Checks that the language host ends after its Pulumi engine was killed. The language host detects this when the
     port of the engine is closed.
     """
     launcher = find.write_language_host(tmp_path)

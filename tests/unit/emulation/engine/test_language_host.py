@@ -10,8 +10,8 @@ from pulumi.runtime.proto import language_pb2
 
 from emulation.engine.language_host import LanguageHost
 
-# This plugin behaves as a policy pack does: it writes its port, and then does not end by itself. After 5 s, it ends
-# without flushing its output, so that the test ends too.
+# This plugin behaves like a policy pack: it writes its port, and does not end by itself. After 5 s, it ends anyway
+# without flushing its output. Otherwise, the test could run forever.
 PLUGIN = """
 import os, sys, time
 sys.stdout.buffer.write(b"41234\\n")
@@ -21,7 +21,7 @@ os._exit(0)
 
 
 class Context:
-    """The context of a gRPC request, which calls `callbacks` at the end of the request."""
+    """Emulates the context of a gRPC request. gRPC calls `callbacks` at the end of the request."""
 
     def __init__(self) -> None:
         self.callbacks: list[Callable[[], object]] = []

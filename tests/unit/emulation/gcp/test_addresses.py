@@ -18,8 +18,8 @@ PATH = "/compute/v1/projects/test/regions/us-east1/addresses"
 
 
 def test_simultaneous_requests_reserve_different_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sends two simultaneous requests that each reserve an address. Without a lock, the emulation would handle both
-    requests with the same list of reserved addresses, and reserve the same address twice.
+    """Sends two requests at the same time. Each request reserves an address. Without a lock, both requests would read
+    the same list of reserved addresses, and reserve the same address twice.
     """
     both_have_read = threading.Barrier(2, timeout=0.5)
     read = StateStore.all

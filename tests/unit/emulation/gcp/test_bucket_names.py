@@ -1,5 +1,5 @@
-"""Tests that the emulated Cloud Storage refuses to create a bucket if its name is invalid or belongs to a bucket of
-another project.
+"""Tests which new buckets the emulated Cloud Storage refuses: a bucket with an invalid name, and a bucket with the name
+of another project's bucket.
 """
 
 from __future__ import annotations

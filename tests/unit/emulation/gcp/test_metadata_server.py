@@ -1,5 +1,5 @@
-"""Tests the emulated Google metadata server. The server identifies a client by the address that the client connects to,
-and responds with the client's service account.
+"""Tests the emulated Google metadata server. Each machine connects to an address of its own. By this address, the
+server identifies the machine, and responds with the machine's service account.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ GOOGLE = {"Metadata-Flavor": "Google"}
 
 
 class Cloud:
-    """Runs an emulated Google Cloud in this process. `servers` has an HTTP client for each metadata server, by the
-    address of the metadata server.
+    """Runs an emulated Google Cloud in this process. `servers` maps the address of each metadata server to an HTTP
+    client.
     """
 
     def __init__(self, directory: Path) -> None:

@@ -1,5 +1,5 @@
-"""Tests the resources of the emulated Cloud Monitoring: `pulumi refresh` reports a resource exactly if it was
-changed.
+"""Tests the resources of the emulated Cloud Monitoring. `pulumi refresh` must report a resource if the resource was
+changed, and only then.
 """
 
 from __future__ import annotations

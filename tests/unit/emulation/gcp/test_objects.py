@@ -1,4 +1,6 @@
-"""Tests objects of the emulated Cloud Storage with Google's library, plain HTTP requests and requests of a shield."""
+"""Tests objects of the emulated Cloud Storage. The requests come from Google's library, from a plain HTTP client and
+from a shield.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ READER = "shield@unit.iam.gserviceaccount.com"
 
 
 class Cloud:
-    """Provides the bucket `objects` of a Google Cloud project, and clients that read and write the bucket's objects."""
+    """Provides the bucket `objects` of a Google Cloud project, and clients that read and write its objects."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
         self.directory = directory
@@ -51,13 +53,13 @@ class Cloud:
         return f"/objects/o/{quote(NAME, safe='')}{query}"
 
     def read(self, authorization: str = "", **headers: str) -> requests.Response:
-        """Reads an object of the emulated Cloud Storage with a plain HTTP request, as a shield does."""
+        """Reads an object of the emulated Cloud Storage with a plain HTTP request. A shield sends the same request."""
         given = {**headers, **({"Authorization": authorization} if authorization else {})}
         return self.http.get(f"{HOST}/{quote(NAME)}", headers=given)
 
     def token(self, role: str = "") -> str:
-        """Returns the access token of a service account. The account has the IAM role `role` on the bucket, or no role
-        if `role` is empty.
+        """Returns an access token of a service account. The account has the IAM role `role` on the bucket. If `role` is
+        empty, the account has no role.
         """
         self.http.post(
             f"{API}/iam/v1/projects/unit/serviceAccounts", json={"accountId": "shield", "serviceAccount": {}}
@@ -80,7 +82,7 @@ def seeded(size: int) -> bytes:
     return random.Random(size).randbytes(size)  # noqa: S311
 
 
-# Google's library uploads an object of 9 MiB in several requests.
+# Google's library splits the upload of a 9 MiB object into several requests.
 @pytest.mark.parametrize("size", [0, 1, 5000, 9 << 20])
 def test_the_library_reads_what_it_wrote(cloud: Cloud, size: int) -> None:
     content = seeded(size)
@@ -246,7 +248,7 @@ def test_the_operator_reads_at_the_path_of_a_bucket_without_a_token_and_a_shield
     cloud: Cloud,
 ) -> None:
     cloud.upload(b"state").raise_for_status()
-    # Google's library for Go writes a slash in an object's name as %2F, so this test does, too.
+    # Google's library for Go writes a slash in an object's name as %2F. This test does the same.
     url = f"{API}/objects/{quote(NAME, safe='')}"
     assert cloud.http.get(url).content == b"state"
     assert cloud.http.get(url, headers={"Authorization": cloud.token()}).status_code == 403
@@ -256,7 +258,7 @@ def test_the_operator_reads_at_the_path_of_a_bucket_without_a_token_and_a_shield
 
 def test_parameters_with_their_default_values_change_nothing(cloud: Cloud) -> None:
     """Checks that the emulated Cloud Storage accepts parameters with their default values. Google's library for Go
-    sends all parameters of an API method, also those that the caller has not set.
+    sends all parameters of an API method, even if the caller has not set them.
     """
     cloud.upload(b"1").raise_for_status()
     defaults = "?alt=json&delimiter=/&endOffset=&includeFoldersAsPrefixes=false&pageToken=&prefix=npm/&versions=false"
@@ -265,8 +267,8 @@ def test_parameters_with_their_default_values_change_nothing(cloud: Cloud) -> No
 
 
 def test_a_bucket_is_created_and_changed_as_the_command_line_does(cloud: Cloud) -> None:
-    """Checks that the emulated Cloud Storage accepts a request that changes a bucket and also repeats the bucket's
-    current name. The command `gcloud storage buckets update` sends such requests.
+    """Checks that the emulated Cloud Storage accepts a change of a bucket that also repeats the bucket's name. The
+    command `gcloud storage buckets update` sends such requests.
     """
     made = cloud.send("POST", "?alt=json&project=unit&projection=noAcl", json={"name": "states", "location": "eu"})
     assert made.status_code == 200, made.text

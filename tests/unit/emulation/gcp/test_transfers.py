@@ -1,4 +1,4 @@
-"""Tests runs of transfer jobs, which copy objects from S3 to the emulated Cloud Storage."""
+"""Tests transfer jobs, which copy objects from S3 to the emulated Cloud Storage."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def trust(subject: str) -> str:
 
 @pytest.fixture
 def google(aws_cloud: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> httpx.Client:
-    """Sets up an S3 bucket `source` with one object, and an emulated Google Cloud with a transfer job that copies from
-    this bucket. Provides a client of this Google Cloud.
+    """Creates an S3 bucket `source` with one object. Also creates an emulated Google Cloud with a transfer job that
+    copies the object. Returns a client of this Google Cloud.
     """
     moto = cast(Any, TokenResponse)
     monkeypatch.setattr(moto, "assume_role_with_web_identity", moto.assume_role_with_web_identity)

@@ -1,5 +1,5 @@
-"""Tests which workload identity pools and providers the emulated Google Cloud accepts, and that it keeps deleted ones
-for 30 days.
+"""Tests which workload identity pools and providers the emulated Google Cloud accepts. Also tests that it keeps deleted
+pools and providers for 30 days.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Tests the emulated Lambda runtime: how it delivers batches, applies filters, and runs handlers in separate
-processes.
-"""
+"""Tests the emulated Lambda runtime. It delivers batches, applies filters, and runs handlers in separate processes."""
 
 from __future__ import annotations
 
@@ -39,8 +37,8 @@ class Shard:
     """Delivers stream records to an emulated Lambda function. Keeps the batches that the function received, and the
     batches that Lambda discarded after failures.
 
-    `fails` runs as the Lambda function. `fails` gets the sequence numbers of the records in a batch, and returns the
-    function's result or raises an error.
+    `fails` is the code of the Lambda function. It gets the sequence numbers of the records in a batch. It returns the
+    function's result, or raises an error.
     """
 
     def __init__(self, fails: Callable[[Numbers], Any], **rules: Any) -> None:

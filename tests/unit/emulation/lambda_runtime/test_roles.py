@@ -1,4 +1,6 @@
-"""Tests that the sandbox's Lambda functions get credentials of their own roles, if Lambda may assume these roles."""
+"""Tests the credentials of the sandbox's Lambda functions. A function gets credentials of its role if Lambda may assume
+this role.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedCl
 
 
 def code(clouds: ServedClouds, service: str) -> Code:
-    """Returns a deployed Lambda function that has a new role, which the given service may assume."""
+    """Returns a deployed Lambda function with a new role. `service` is the only service that may assume the role."""
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     role = clouds.client("iam").create_role(RoleName="drain", AssumeRolePolicyDocument=trust)["Role"]["Arn"]

@@ -37,8 +37,8 @@ def test_any_other_schedule_is_refused_by_its_name(expression: str) -> None:
 
 
 def fired(schedule: Schedule, fails: int = 0) -> tuple[list[Any], list[str]]:
-    """Lets a schedule invoke its Lambda function, with retries after failures. The first `fails` invocations fail.
-    Returns the event of each invocation, and the messages that the emulation's timer reported.
+    """Runs a schedule, which invokes its Lambda function once and repeats failed invocations. The first `fails`
+    invocations fail. Returns the event of each invocation, and the messages that the emulation's timer reported.
     """
     given: list[Any] = []
     reports: list[str] = []

@@ -1,4 +1,6 @@
-"""Tests how user data and systemd units are read: known keys are applied, and each unknown key is refused by name."""
+"""Tests how the emulation reads user data and systemd units. It must apply known keys, and refuse each unknown key with
+a message that names the key.
+"""
 
 from __future__ import annotations
 
@@ -143,7 +145,7 @@ class _One:
 
 
 def chrony(line: str) -> str:
-    """Returns user data that configures chrony with one line, and restarts it."""
+    """Returns user data that writes one line of configuration for chrony and restarts chrony."""
     file = {"path": "/etc/chrony/chrony.conf", "permissions": "0644", "content": f"# comment\n{line}\n"}
     return HEAD + yaml.safe_dump({"write_files": [file], "runcmd": [["systemctl", "restart", "chrony.service"]]})
 
@@ -187,8 +189,8 @@ def test_a_removed_machine_leaves_no_files() -> None:
 
 
 def notes_of_timer(script: str, runs: int, environment: str = "") -> str:
-    """Boots a machine with a systemd timer whose service runs a shell script. Waits until the timer has started the
-    service `runs` times. Returns what the script has written to /etc/artifact-edge/notes.
+    """Boots a machine with a systemd timer. The timer's service runs the shell script `script`. Waits until the timer
+    has started the service `runs` times. Returns what the script has written to /etc/artifact-edge/notes.
 
     `environment` is the text of the service's environment file.
     """

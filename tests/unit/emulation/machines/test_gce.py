@@ -1,5 +1,5 @@
-"""Tests the hypervisor and the emulated Compute Engine: each machine has a metadata server, which ends with the
-machine.
+"""Tests the hypervisor and the emulated Compute Engine. Each machine must have a metadata server, which ends together
+with the machine.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def boot_disk(kind: str | None = None, image: str = "ubuntu-os-cloud/ubuntu-2404
 
 
 class Cloud:
-    """Provides an emulated Google Cloud at its sandbox's address.
+    """Provides an emulated Google Cloud at the address that its sandbox reserves for it.
 
-    `served` holds the addresses at which metadata servers of this cloud run.
+    `served` contains the addresses of the metadata servers that run in this cloud.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:

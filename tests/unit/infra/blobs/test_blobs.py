@@ -1,6 +1,7 @@
-"""Tests the object storage of each environment: buckets, keys, permissions, replication, object locks and access logs.
+"""Tests the object storage of each environment. The tests cover buckets, keys, permissions, replication, object locks
+and access logs.
 
-The tests read the state of the emulated AWS after the first `pulumi up`.
+The tests read the emulated AWS after the first `pulumi up`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ ACCOUNT = "123456789012"
 
 @dataclass(frozen=True)
 class Place:
-    """The bucket of one environment in one region. The methods read the bucket's settings through the AWS APIs."""
+    """The bucket of one environment in one region. The class reads the bucket's settings with AWS API calls."""
 
     environment: str
     config: Blobs
@@ -64,9 +65,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Up:
-    """An environment for tests. While the tests of an environment run, its resources exist in an emulated AWS account
-    of its own.
-    """
+    """An environment under test. Its resources exist in a separate emulated AWS account while its tests run."""
 
     stack: Stack
     alarms: list[CloudWatchAlarm]
@@ -78,7 +77,7 @@ class Up:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Returns the public address of each shield machine, by region and name."""
+        """Returns the public address of each shield machine. A key is `<region>/<machine name>`."""
         shields = self.deployment.outputs["shields"]
         return {f"{shield['region']}/{shield['name']}": shield["address"] for shield in shields}
 
@@ -149,8 +148,8 @@ def test_only_shields_may_get_and_list(up: Up) -> None:
 
 
 def test_shield_credentials_read_only_from_the_shields_networks(up: Up) -> None:
-    """Checks that shields read a bucket only through the VPC endpoint in the bucket's region, or from the fixed
-    addresses of the shields in other regions.
+    """Checks from where shields can read a bucket. In the bucket's region, they must use the VPC endpoint. In other
+    regions, they must use the fixed addresses of the shields.
     """
     iam, stack = client("iam"), up.stack
     found = iam.get_role_policy(RoleName=f"artifact-edge-{stack.environment}-shield", PolicyName="origin-ways")
@@ -172,15 +171,15 @@ def test_shield_credentials_read_only_from_the_shields_networks(up: Up) -> None:
 
 
 def test_policies_that_name_the_shields_role_are_created_after_it(up: Up) -> None:
-    """Checks that the policies which name the shields' IAM role are created after the role. AWS refuses a policy that
-    names a missing role.
+    """Checks the order in which resources are created. AWS refuses a policy that contains a missing role. The shields'
+    IAM role must therefore exist before the policies that contain it.
     """
     role = f"role/artifact-edge-{up.stack.environment}-shield"
     made = up.deployment.resources
     (there,) = [n for n, each in enumerate(made) if each.outputs.get("arn", "").endswith(role)]
     naming = [n for n, each in enumerate(made) if role in str(each.inputs.get("policy"))]
-    # The shields' role is in the bucket policy and the key policy of each bucket with published objects. The role is
-    # also in the policy of the bucket with access logs.
+    # For each bucket with published objects, the shields' role is in the bucket policy and in the key policy. The role
+    # is also in the policy of the bucket with access logs.
     assert len(naming) == 2 * len(up.places) + 1
     assert min(naming) > there
 
@@ -404,7 +403,7 @@ def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_
         }
         readers = [each["members"] for each in bucket["iam"]["bindings"] if each["role"].endswith("objectViewer")]
         assert readers == [["serviceAccount:artifact-edge-spare-shield@artifact-edge-prod.iam.gserviceaccount.com"]]
-        assert len(bucket["iam"]["bindings"]) == 3  # only the accounts in `writer` and `readers` have roles
+        assert len(bucket["iam"]["bindings"]) == 3  # Only the accounts in `writer` and `readers` have roles.
         job = project.get("storagetransfer/v1/transferJobs/artifact-edge-spare-standby").json()
         role = client("iam").get_role(RoleName="artifact-edge-spare-standby")["Role"]
         assert job["transferSpec"]["awsS3DataSource"] == {

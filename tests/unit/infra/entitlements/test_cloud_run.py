@@ -1,7 +1,8 @@
-"""Tests two Cloud Run services of a stack whose database is Spanner: the metadata API, and the token sync, which writes
-tokens to Workers KV.
+"""Tests two Cloud Run services of a stack whose database is Spanner. One is the metadata API. The other is the token
+sync, which writes tokens to Workers KV.
 
-Each test runs the Pulumi program, and then reads the emulated Google Cloud and AWS IAM. A refresh must find no drift.
+Each test runs the Pulumi program, and reads the result from the emulated Google Cloud and AWS IAM. A refresh must find
+no drift.
 """
 
 from __future__ import annotations

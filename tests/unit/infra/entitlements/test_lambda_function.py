@@ -1,7 +1,8 @@
-"""Tests two Lambda functions of a stack whose database is DynamoDB: the metadata API, and the token sync, which writes
-tokens to Workers KV.
+"""Tests two Lambda functions of a stack whose database is DynamoDB. One is the metadata API. The other is the token
+sync, which writes tokens to Workers KV.
 
-The tests read the emulated Lambda, SQS and IAM after the Pulumi program ran. A refresh must find no drift.
+The tests run the Pulumi program, and read the result from the emulated Lambda, SQS and IAM. A refresh must find no
+drift.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ def test_the_api_is_called_through_its_url_only_and_bounded() -> None:
     assert there("lambda").get_function(FunctionName=API)["Concurrency"] == {"ReservedConcurrentExecutions": 10}
     permissions = deployment.of(aws.lambda_.Permission)
     assert permissions["url"].inputs["functionUrlAuthType"] == "NONE"
-    # the test reads the inputs of the Pulumi resource, because moto does not store `invokedViaFunctionUrl`
+    # Reads the inputs of the Pulumi resource, because moto does not store `invokedViaFunctionUrl`.
     assert permissions["invoke"].inputs["invokedViaFunctionUrl"] is True
     policy = json.loads(there("lambda").get_policy(FunctionName=API)["Policy"])
     assert {statement["Action"] for statement in policy["Statement"]} == {

@@ -1,5 +1,5 @@
-"""Tests the settings of the origin's S3 buckets and DynamoDB table. Each test runs the Pulumi program, and then reads
-the state of the emulated AWS.
+"""Tests the settings of the origin's S3 buckets and DynamoDB table. Each test runs the Pulumi program, and reads the
+settings from the emulated AWS.
 
 The last test reads the statements of the Spanner schema.
 """
@@ -74,7 +74,7 @@ def test_the_primary_is_replicated_to_every_other_region_deletions_included() ->
     assert len({rule["Priority"] for rule in rules.values()}) == 2
     requested_rules = deployment.of(aws.s3.BucketReplicationConfig)["replication"].inputs[
         "rules"
-    ]  # moto does not store the replication of delete markers, so the test reads the resource's Pulumi inputs
+    ]  # Reads the inputs of the Pulumi resource, because moto does not store the replication of delete markers.
     assert [rule["deleteMarkerReplication"] for rule in requested_rules] == [{"status": "Enabled"}] * 2
     role = client("iam").get_role_policy(RoleName="artifact-edge-test-example-replication", PolicyName="replicate")
     allowed = {str(statement["Action"]): statement for statement in role["PolicyDocument"]["Statement"]}
@@ -121,7 +121,7 @@ def test_the_table_is_global_backed_up_and_streamed(protect: bool) -> None:
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert table["DeletionProtectionEnabled"] is protect
-    # moto does not implement replicas of tables. The test reads the replicas in the Pulumi resource's inputs.
+    # Reads the replicas in the inputs of the Pulumi resource, because moto does not implement replicas of tables.
     replicas = deployment.of(aws.dynamodb.Table)["metadata"].inputs["replicas"]
     assert [(replica["regionName"], replica["deletionProtectionEnabled"]) for replica in replicas] == [
         ("eu-west-1", protect)

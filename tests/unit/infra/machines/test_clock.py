@@ -1,4 +1,6 @@
-"""Tests that machines take the time only from the time server of their own cloud, which needs no rule of a firewall."""
+"""Tests that a machine takes the time only from the time server of its own cloud. These time servers need no firewall
+rule.
+"""
 
 from __future__ import annotations
 
@@ -30,5 +32,6 @@ def test_the_clock_follows_the_clouds_own_time_server_alone(text: str, servers: 
     installed = next(
         number for number, command in enumerate(config.run_commands) if command[0].endswith("install-packages")
     )
-    # Signatures of requests are refused when the clock is wrong, so the clock is set before anything calls AWS.
+    # AWS refuses signed requests if the machine's clock is wrong. The clock must therefore be set before any program
+    # calls AWS.
     assert restarted < installed

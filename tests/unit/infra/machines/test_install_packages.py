@@ -1,4 +1,4 @@
-"""Tests the program that installs a machine's packages at its first boot, with stubs of apt-get and sleep."""
+"""Tests the program that installs a machine's packages at the first boot. Stubs replace apt-get and sleep."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).parents[4] / "infra/machines/files/usr/local/sbin/install-packages"
-# A stub of apt-get. Each call removes one line of the file `outage` and fails, until the file has no lines.
+# A stub of apt-get. While the file `outage` has lines, each call removes one line and fails.
 APT_GET = """\
 #!/bin/sh
 echo "$*" >> "{calls}"
@@ -41,8 +41,8 @@ def test_packages_are_installed_once_the_mirror_answers(tmp_path: Path, failures
     *before, last = calls.read_text().splitlines()
     assert last.startswith("--yes ") and last.endswith(" install trafficserver python3-boto3")
     assert len(before) >= failures
-    # The program's first call is `apt-get update`. If only this call fails, the program still installs the packages,
-    # without a pause. It pauses only after a failed installation.
+    # The program pauses only after a failed installation. Its first call is `apt-get update`, not an installation. If
+    # only this call fails, the program continues without a pause.
     assert pauses.exists() is (failures > 1)
 
 

@@ -1,6 +1,8 @@
-"""Tests that `pulumi up` waits for a new machine before it moves an address or replaces the next machine.
+"""Tests that `pulumi up` waits until a new machine serves clients. Only then may it move an address or replace the next
+machine.
 
-A fake clock advances with each pause. At a time that the test sets, a machine reports to the emulated Parameter Store.
+The tests use a fake clock, which advances with each pause of the program. At a time that the test sets, a machine
+reports to the emulated Parameter Store that it serves clients.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ REPORTS = ServingReports("/artifact-edge/test/serving", "us-east-1")
 
 
 class Clock:
-    """A clock that advances only when the program pauses. `at` maps a time in seconds to the function that the clock
-    calls then.
+    """A clock that advances only when the program pauses. `at` maps times in seconds to functions. The clock calls each
+    function at its time.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +61,9 @@ def start_machine() -> str:
 
 
 def address_of(instance_id: str | None) -> str:
-    """Allocates an address and returns its allocation ID. The address belongs to the given instance, or to none."""
+    """Allocates an address and returns its allocation ID. If `instance_id` is given, associates the address with this
+    instance.
+    """
     ec2 = client("ec2", {"region": REGION})
     allocation = ec2.allocate_address(Domain="vpc")["AllocationId"]
     if instance_id:
@@ -68,8 +72,8 @@ def address_of(instance_id: str | None) -> str:
 
 
 def moved(new: str, allocation: str) -> str:
-    """Runs `pulumi up` of a program that waits until the address `allocation` may move to the instance `new`. Returns
-    the instance ID that the program then exports.
+    """Runs `pulumi up` of a program that waits until the address `allocation` may move to the instance `new`. After the
+    wait, the program exports an instance ID. Returns this ID.
     """
 
     def program() -> None:
@@ -107,8 +111,8 @@ def test_an_address_that_no_other_machine_has_moves_at_once(clock: Clock, holds:
 
 
 def next_is_replaced(first: str) -> None:
-    """Runs a Pulumi program that waits until the machine `one` serves clients, and may then replace `two`. `first` is
-    the instance ID of `one`.
+    """Runs a Pulumi program with two machines. The program waits until the machine `one` serves clients. Only then may
+    it replace the machine `two`. `first` is the instance ID of `one`.
     """
 
     def program() -> None:

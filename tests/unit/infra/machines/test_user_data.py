@@ -1,4 +1,4 @@
-"""Tests which files of a directory in the checkout are copied to a machine, and that bytecode files are not."""
+"""Tests which files of a directory in the checkout are copied to a machine. Bytecode files must not be copied."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from infra.pop import programs
 
 
 def add_bytecode(directory: Path) -> None:
-    """Writes a bytecode file to `directory`, as Python does when it imports a module there."""
+    """Writes a bytecode file to `directory`. Python writes such a file when it imports a module from the directory."""
     (directory / "__pycache__").mkdir()
     (directory / "__pycache__" / "programcpython-311.pyc").write_bytes(b"\xa7\r\r\n")
 

@@ -1,4 +1,4 @@
-"""Deploys the DynamoDB metadata database to an emulated AWS account, and tests the tables that this creates."""
+"""Tests the tables of the DynamoDB metadata database. The tests deploy the database to an emulated AWS account."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ def test_a_single_region_has_no_replica() -> None:
 
 
 def scaling(region: str) -> dict[str, tuple[int, int, float]]:
-    """Returns the settings by which the capacity of the metadata table scales in a region. They map the name of a
-    scalable dimension, such as `dynamodb:table:ReadCapacityUnits`, to the minimum capacity, the maximum capacity and
-    the target utilization.
+    """Returns the settings for the automatic scaling of the metadata table in a region. The keys are scalable
+    dimensions, such as `dynamodb:table:ReadCapacityUnits`. The values are the minimum capacity, the maximum capacity
+    and the target utilization.
     """
     api = client("application-autoscaling", region)
     targets = api.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]

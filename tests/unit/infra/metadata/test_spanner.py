@@ -1,5 +1,5 @@
-"""Tests how the stack's metadata database is created on Spanner: the tests read the resources from the emulated Google
-Cloud.
+"""Tests the metadata database of a stack that uses Spanner. The tests read the created resources from the emulated
+Google Cloud.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def test_the_database_has_the_schema_the_stream_and_version_retention(cloud: htt
     up(cloud, ["us-central1", "us-east1"], protect=protect)
     database = document_at(cloud, DATABASE)
     assert database["databaseDialect"] == "POSTGRESQL"
-    # Pulumi can only append statements to a Spanner database, so the order of these SQL scripts must not change.
+    # Pulumi can only append statements to the schema of a Spanner database. The order of these SQL scripts must
+    # therefore not change.
     scripts = (SCHEMA, SPANNER_ONLY, POSITIONS)
     assert database["extraStatements"] == [line for script in scripts for line in statements(script.read_text())]
     assert [each.split()[:3] for each in database["extraStatements"]] == [

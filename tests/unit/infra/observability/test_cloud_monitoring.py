@@ -1,4 +1,4 @@
-"""Tests which alarms the program creates in Cloud Monitoring, and which alarms Cloud Monitoring refuses."""
+"""Tests which alarms the program creates in Cloud Monitoring. Also tests which alarms Cloud Monitoring refuses."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_the_dashboard_has_a_row_for_each_tier_with_policies_and_metrics(cloud: 
 async def tiles_of(alarms: Sequence[tuple[CloudMonitoringAlarm, str]]) -> list[Any]:
     """Returns the tiles of a dashboard for the given alarms.
 
-    The function is async because Pulumi's outputs need a running event loop.
+    The function is async because Pulumi outputs need a running event loop.
     """
     return body(PREFIX, alarms)["mosaicLayout"]["tiles"]
 

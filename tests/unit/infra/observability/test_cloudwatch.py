@@ -1,4 +1,4 @@
-"""Tests which alarms, notifications and dashboard the program creates in CloudWatch and SNS."""
+"""Tests the alarms, notifications and dashboard that the program creates in CloudWatch and SNS."""
 
 from __future__ import annotations
 
@@ -152,7 +152,9 @@ def test_the_dashboard_does_not_depend_on_the_order_of_alarms_and_no_widget_cove
 
 
 def every_alarm() -> list[CloudWatchAlarm]:
-    """Returns CloudWatch alarms of every kind: those of the database, registry, buckets, edge, machines and regions."""
+    """Returns CloudWatch alarms of every kind. There are alarms for the database, the registry, the buckets, the edge,
+    the machines and the regions.
+    """
     found: list[CloudWatchAlarm] = []
 
     def program() -> None:

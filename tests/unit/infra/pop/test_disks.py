@@ -1,4 +1,6 @@
-"""Tests `/healthz` of a PoP machine that loses a disk of its cache, with the real Traffic Server and NGINX."""
+"""Tests the health check `/healthz` of a PoP machine that loses a disk of its cache. The tests run the real Traffic
+Server and NGINX.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ def health(pop: OwnPop) -> tuple[int, bytes]:
 
 
 def tier(pop: OwnPop) -> str | None:
-    """Returns the tier that answers a request for the object at PATH."""
+    """Requests the object at PATH. Returns the header X-Cache, which names the tier that answered."""
     return pop.request(PATH, "reader").headers.get("x-cache")
 
 
@@ -60,7 +62,7 @@ def test_a_machine_without_one_of_its_disks_is_unhealthy_until_the_disk_is_back(
 
 
 def test_a_machine_that_had_more_disks_before_a_reboot_is_unhealthy(pop: OwnPop) -> None:
-    # prepare-nvme writes the number of disks to this file, and writes no smaller number after a reboot
+    # prepare-nvme writes the number of disks to this file. After a reboot, it never writes a smaller number.
     known = pop.configuration / "disks"
     known.write_text(f"{len(pop.disks) + 1}\n")
     assert becomes_unhealthy(pop)
@@ -68,7 +70,7 @@ def test_a_machine_that_had_more_disks_before_a_reboot_is_unhealthy(pop: OwnPop)
 
 
 def test_a_machine_is_unhealthy_while_traffic_server_serves_without_a_cache(pop: OwnPop) -> None:
-    # This test must be the last of the module: the PoP has no cache afterwards.
+    # This test must be the last test of the module, because it leaves the PoP without a cache.
     for disk in pop.disks:
         disk.chmod(0)
     environment = {**os.environ, "TS_RUNROOT": str(pop.configuration / "runroot.yaml")}

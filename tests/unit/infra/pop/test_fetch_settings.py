@@ -1,4 +1,6 @@
-"""Tests the program with which a PoP machine fetches its secrets, the edge worker and workerd."""
+"""Tests the program fetch-settings of a PoP machine. The program fetches the machine's secrets, the code of the edge
+worker and the program workerd.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,8 @@ SERVING = "/artifact-edge/test/serving/pop-us-east-1-0"
 
 
 class Machine:
-    """Runs the program that fetches a PoP machine's settings. In the tests, the program writes to directories below
-    `root`, and downloads the edge worker from the emulated shield `shield`.
+    """Runs the program that fetches a PoP machine's settings. In these tests, the program writes to directories below
+    `root`. It downloads the edge worker from the emulated shield `shield`.
     """
 
     def __init__(self, root: Path, port: int, authority: Authority, shield: own_pop.Shield) -> None:
@@ -61,8 +63,7 @@ class Machine:
         etc, self.run = root / "etc", root / "run"
         for directory in (etc, self.run):
             directory.mkdir()
-        # No process listens on port 9, so the program under test cannot reach the nearest shield and must ask the
-        # second nearest.
+        # No process listens on port 9. The program cannot reach the nearest shield, and must ask the second nearest.
         nodes = [ShieldNode("localhost:9", "us-east-1"), ShieldNode(f"localhost:{port}", "eu-west-1")]
         (etc / "shields.json").write_text(shields_binding(nodes))
         (etc / "place.json").write_text('{"latitude": "38.9", "longitude": "-77.4"}')
@@ -185,7 +186,7 @@ def test_programs_are_installed_once_and_again_after_the_machine_has_booted(mach
     assert (machine.run / "module.js").read_text() == "export default {};\n"
     assert (machine.program.ETC / "script.lua").read_text() == "return 0\n"
     for file in machine.run.iterdir():
-        file.unlink()  # a reboot also empties /run
+        file.unlink()  # A reboot also empties /run.
     machine.program.update_worker()
     assert (machine.run / "module.js").exists()
 
@@ -225,8 +226,8 @@ NOON = 1_795_000_000 // 86_400 * 86_400 + 43_200
 
 
 class Outage:
-    """Simulates a machine's clock and outages of AWS regions. The clock advances only when the test sets it or botocore
-    pauses. Regions in `down` do not answer. `asked` lists the region of each request to Secrets Manager.
+    """Simulates the clock of a machine, and outages of AWS regions. The clock advances only when the test sets it, or
+    when botocore pauses. Regions in `down` do not answer. `asked` lists the region of each request to Secrets Manager.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,8 +326,8 @@ def test_a_machine_keeps_its_settings_for_a_day_without_secrets(
         if found["ticket.key"] != tickets[-1]:
             assert found["previous-ticket.key"] == tickets[-1]
             tickets.append(found["ticket.key"])
-    # At midnight, the program writes a new key for TLS session tickets, and NGINX reloads it. The program does not
-    # restart workerd.
+    # At midnight, the program writes a new key for TLS session tickets. NGINX then reloads the key. The program must
+    # not restart workerd.
     assert len(tickets) == 2
     assert machine.controlled == [("reload", "artifact-edge-front.service")]
     outage.down = set()
@@ -351,8 +352,8 @@ def test_private_key_is_decrypted_and_its_passphrase_is_no_argument(machine: Mac
 
 @contextmanager
 def front(machine: Machine, monkeypatch: pytest.MonkeyPatch, status: int, host: str = HOSTNAME) -> Generator[None]:
-    """Serves HTTPS in place of the machine's NGINX, with a certificate for `host`. Sets the environment variable
-    SSL_CERT_FILE, so that `machine.program` trusts the authority that issued the certificate.
+    """Replaces the machine's NGINX by an HTTPS server that has a certificate for `host`. Also sets the environment
+    variable SSL_CERT_FILE. As a result, `machine.program` trusts the authority of the certificate.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -382,7 +383,7 @@ def front(machine: Machine, monkeypatch: pytest.MonkeyPatch, status: int, host: 
 
 
 def reported() -> list[str]:
-    """Returns a list with the instance ID that the machine reported, or an empty list if there is no report."""
+    """Returns a list with the instance ID that the machine reported. If there is no report, the list is empty."""
     found = client("ssm", {"region": HOME}).get_parameters_by_path(Path=SERVING.rpartition("/")[0])
     return [each["Value"] for each in found["Parameters"] if each["Name"] == SERVING]
 

@@ -1,5 +1,5 @@
-"""Tests the firewall of a PoP machine. The tests run NGINX with the configuration files of the machine. A stub takes
-the place of the edge worker.
+"""Tests the firewall of a PoP machine. The tests run NGINX with the machine's configuration files. A stub replaces the
+edge worker.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ARGUMENTS = WafArgs(
     allow=Sources([f"{ALLOWED}/32"]),
     deny=Sources(["127.0.5.0/24"]),
     by_address=Bound(6_000, 10),
-    # NGINX admits one further request with a token each 30 s, so none is admitted while a test runs.
+    # After the first 20 requests with a token, NGINX accepts one more request every 30 s. No test runs that long.
     by_token=Bound(20, 600),
 )
 
@@ -38,8 +38,8 @@ def front() -> Generator[Front]:
 
 
 def statuses(front: Front, requests: Iterable[Sent], client: str = "127.0.0.1") -> dict[str, int]:
-    """Returns the status of the response to each request, or 0 if NGINX closed the connection without a response. All
-    requests use one connection, which is opened again when NGINX has closed it.
+    """Returns the status of the response to each request. The status is 0 if NGINX closed the connection without a
+    response. All requests use one connection. If NGINX closes the connection, the function opens a new one.
     """
     context = ssl.create_default_context(cafile=str(front.authority))
     found: dict[str, int] = {}
@@ -98,7 +98,7 @@ def test_the_core_rule_set_refuses_attacks_in_queries_and_names_its_rule(front: 
     assert '[id "942100"]' in line
     assert "client: 127.0.0.1" in line
     assert front.request("/npm/left-pad?x=1", user_agent="Nikto/2.1.6").status == 403
-    # The Core Rule Set does not inspect a GET request without a query, because the inspection would slow installs.
+    # The Core Rule Set does not inspect GET requests without a query, because the inspection would slow down installs.
     assert front.request("/npm/left-pad", user_agent="Nikto/2.1.6").status == 200
 
 

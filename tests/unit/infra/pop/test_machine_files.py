@@ -1,5 +1,5 @@
-"""Tests that NGINX, workerd, Traffic Server and systemd accept the configuration files of a PoP machine, and that
-invalid settings are refused.
+"""Tests that NGINX, workerd, Traffic Server and systemd accept the configuration files of a PoP machine. They must
+refuse invalid settings.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from tests.support.own_pop import SETTINGS
 
 @pytest.fixture(scope="module")
 def machine() -> Generator[tuple[Path, PopSettings]]:
-    """Yields a directory with the files of a PoP machine, and the PoP's settings. The user that runs Traffic Server can
-    enter the directory.
+    """Yields a directory with the files of a PoP machine, and the PoP's settings. Traffic Server's user can enter the
+    directory.
     """
     authority = Authority("tests")
     with enterable_directory() as root:
@@ -56,7 +56,7 @@ def test_nginx_accepts_its_configuration(machine: tuple[Path, PopSettings]) -> N
     root, pop = machine
     said = run(["nginx", "-t", "-c", f"{pop.directories.etc}/nginx.conf"], root)
     assert said.startswith("0 "), said
-    # NGINX warns about the directive `user` if a user other than root starts NGINX. The test ignores this warning.
+    # NGINX warns about the directive `user` if NGINX does not run as root. The test ignores this warning.
     warnings = [line for line in said.splitlines() if "[warn]" in line and 'the "user" directive' not in line]
     assert warnings == []
     assert "[emerg]" not in said
@@ -122,7 +122,8 @@ def test_each_service_gives_up_privileges_and_writes_only_below_its_own_director
 
 
 def test_systemd_starts_each_lasting_service_again_without_a_limit() -> None:
-    # By default, systemd stops after five starts in ten seconds, and then somebody must start the service by hand.
+    # By default, systemd gives up after five starts in ten seconds. An operator would then have to start the service by
+    # hand.
     units = {file.path: file.content.splitlines() for file in render(SETTINGS) if file.path.endswith(".service")}
     lasting = {path: lines for path, lines in units.items() if "Type=oneshot" not in lines}
     assert len(lasting) == 5

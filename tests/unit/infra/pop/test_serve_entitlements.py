@@ -1,5 +1,5 @@
-"""Tests the service on a PoP machine that reads entitlements from the metadata table for the edge worker. At
-Cloudflare, the worker sends the same requests to Workers KV.
+"""Tests the service on a PoP machine that reads token entitlements from the metadata table. The edge worker sends its
+requests to this service. On Cloudflare, the worker sends the same requests to Workers KV.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def create_table(region: str) -> DynamoDbRepository:
 
 @pytest.fixture
 def store() -> Generator[str]:
-    """Yields the URL of a PoP machine's service for entitlements. The service reads the metadata table's replicas in
-    two regions. The table does not exist until a test creates it.
+    """Yields the URL of a PoP machine's entitlement service. The service reads the metadata table's replicas in two
+    regions. The table does not exist until a test creates it.
     """
     module = program()
     server = ThreadingHTTPServer(("127.0.0.1", 0), module.handler(module.Replicas(TABLE, [NEAREST, HOME])))
@@ -76,7 +76,7 @@ def read(store: str, key: str) -> tuple[int, str]:
 
 
 def put_token(repository: DynamoDbRepository, revoked: str = "", lifetime: int = 3600) -> Record:
-    """Writes a token to the metadata table as `registry tokens` does, and returns its record."""
+    """Writes a token to the metadata table in the same form as `registry tokens`. Returns the token's record."""
     until = int(time.time()) + lifetime
     token = Token(DIGEST, "alice", ("npm:@acme/*:pull",), until, until, revoked)
     repository.transact([Put("tokens", DIGEST, encode_document(token), expires=until)])

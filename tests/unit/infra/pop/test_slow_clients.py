@@ -1,5 +1,5 @@
-"""Tests that NGINX on a PoP machine ends connections of clients that send slowly, or that reset HTTP/2 streams as fast
-as they open them (CVE-2023-44487).
+"""Tests that NGINX on a PoP machine ends the connections of two kinds of clients: those that send slowly, and those
+that reset HTTP/2 streams as fast as they open them (CVE-2023-44487).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def test_a_client_that_never_ends_its_headers_is_disconnected_and_others_are_ser
 def test_a_client_that_resets_its_streams_at_once_is_disconnected_and_others_are_served(front: Front) -> None:
     with connection(front, "h2") as attacker:
         # NGINX reads all data that has arrived on a connection. If this data opens more than 256 streams, NGINX ends
-        # the connection. 256 is twice the number of streams that may be open at once.
+        # the connection. The limit 256 is twice the number of streams that may be open at the same time.
         assert 0 < reset_streams(attacker) < RESET_STREAMS // 2
         assert front.request("/npm/left-pad").status == 200
     assert len([line for line in front.log() if line["path"] == "/reset"]) < RESET_STREAMS // 2

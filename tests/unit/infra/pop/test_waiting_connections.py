@@ -1,5 +1,5 @@
-"""Tests that the services of a PoP machine let connections wait while the services are busy. The kernel drops the
-connections that find no room, and a dropped connection is tried again only after one second.
+"""Tests that clients can connect to a busy service of a PoP machine. Their connections must wait in the kernel's queue.
+If the queue is full, the kernel drops new connections, and clients try again only after a second.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def test_a_busy_service_drops_no_connection(program: str, tmp_path: Path) -> Non
     with subprocess.Popen(command, env=os.environ | _TABLE) as service, contextlib.ExitStack() as connections:
         try:
             assert eventually(lambda: listening("127.0.0.1", port))
-            service.send_signal(signal.SIGSTOP)  # a stopped service, like a busy one, accepts no connections
+            service.send_signal(signal.SIGSTOP)  # A stopped process accepts no connections, like a busy one.
             for _ in range(_CONNECTIONS):
                 connections.enter_context(socket.create_connection(("127.0.0.1", port), timeout=1))
         finally:

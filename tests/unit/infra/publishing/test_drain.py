@@ -1,6 +1,7 @@
-"""Tests the AWS resources of the outbox relay.
+"""Tests the AWS resources of the outbox relay, the function that delivers published changes.
 
-The tests read the emulated Lambda, EventBridge and IAM after the Pulumi program ran. A refresh must find no drift.
+The tests run the Pulumi program, and read the result from the emulated Lambda, EventBridge and IAM. A refresh must find
+no drift.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Tests the archive of a function: the archive holds exactly the modules that the function's handler imports, and its
-bytes are reproducible.
+"""Tests the archive of a function. The archive must contain exactly the modules that the function's handler imports.
+Two builds must give the same bytes.
 """
 
 from __future__ import annotations

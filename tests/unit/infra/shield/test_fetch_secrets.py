@@ -1,4 +1,4 @@
-"""Tests the program with which a shield machine fetches its secrets, while services of some AWS regions are down."""
+"""Tests how a shield machine fetches its secrets while services of some AWS regions are down."""
 
 from __future__ import annotations
 
@@ -90,9 +90,7 @@ def test_a_machine_whose_secret_was_deleted_does_not_start_with_the_old_one(mach
 
 
 def reported() -> list[str]:
-    """Returns a list with the instance ID that the machine reported. The list is empty if the machine has reported
-    nothing.
-    """
+    """Returns a list with the instance ID that the machine reported. If there is no report, the list is empty."""
     found = client("ssm", {"region": HOME}).get_parameters_by_path(Path="/artifact-edge/test/serving")["Parameters"]
     return [each["Value"] for each in found if each["Name"] == SERVING]
 
@@ -120,6 +118,6 @@ def test_a_machine_that_cannot_report_serves_and_reports_later(machine: Machine)
 
 def test_a_machine_that_may_not_report_starts_nevertheless(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     (machine.run / "healthz").touch()
-    monkeypatch.setenv("SERVING_PARAMETER", "/aws/reserved")  # Parameter Store refuses names that begin with `/aws`
+    monkeypatch.setenv("SERVING_PARAMETER", "/aws/reserved")  # Parameter Store refuses names that begin with `/aws`.
     machine.program.main()
     assert machine.files()["origin_key"] == "the key"

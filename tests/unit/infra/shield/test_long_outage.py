@@ -1,6 +1,7 @@
-"""Tests that a shield machine reads the origin for a whole day while its home region has no Secrets Manager and no STS.
+"""Tests a shield machine whose home region has no Secrets Manager and no STS for a whole day. The machine must still be
+able to read the origin.
 
-Role credentials expire after an hour, so the test sets the clock of the machine and of the emulated AWS.
+Role credentials expire after an hour. The test therefore sets the clock of the machine and of the emulated AWS.
 """
 
 from __future__ import annotations
@@ -33,26 +34,26 @@ from tests.support.purge_endpoint import serving
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 BUCKET = "origin"
-# The AWS services that are down in the home region. `acm` and `ssm` are among them, because the machine gets its
-# certificate from ACM, and the ARN of the certificate from SSM.
+# The AWS services that are down in the home region. The machine gets its certificate from `acm`, and the ARN of the
+# certificate from `ssm`.
 LOST = ("dynamodb", "secretsmanager", "sts", "acm", "ssm")
-# The interval at which this test runs the program fetch-secrets. A real machine runs the program each minute. With
-# fewer runs, the test is shorter, and the machine has fewer attempts.
+# The interval at which this test runs the program fetch-secrets. A real machine runs the program every minute. The
+# longer interval makes the test shorter, and gives the machine fewer attempts.
 EVERY = timedelta(minutes=30)
 
 
 class Clock:
-    """A fake clock for a shield and the emulated AWS. Only the test and botocore's pauses advance the clock."""
+    """A fake clock for a shield and the emulated AWS. Only the test and the pauses of botocore advance the clock."""
 
     def __init__(self) -> None:
         self.now = utcnow()
 
     def time(self) -> float:
-        """Returns the seconds since 1970, as `time.time` does."""
+        """Replaces `time.time`. Returns the seconds since 1970 on the fake clock."""
         return (self.now - datetime(1970, 1, 1)).total_seconds()
 
     def skip(self, seconds: float) -> None:
-        """Takes the place of `time.sleep`: advances the clock, and returns at once."""
+        """Replaces `time.sleep`. Advances the clock, and returns at once."""
         self.now += timedelta(seconds=seconds)
 
 
@@ -61,8 +62,7 @@ def clock(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(moto.sts.models, "utcnow", lambda: made.now)
     monkeypatch.setattr(permissions, "utcnow", lambda: made.now)
-    # botocore pauses before it repeats a request to a region that does not answer. Such a pause only advances the
-    # test's clock.
+    # botocore pauses before it sends a failed request again. In this test, a pause only advances the fake clock.
     monkeypatch.setattr(botocore.endpoint, "time", types.SimpleNamespace(time=made.time, sleep=made.skip))
     machine.program.time = types.SimpleNamespace(time=made.time)
     os.utime(machine.run / "server_key.pem", (made.time(), made.time()))
@@ -85,7 +85,7 @@ def origin() -> Iterator[str]:
 
 
 def read(machine: Machine, url: str) -> bytes:
-    """Reads the test's object with the credentials that Traffic Server currently has."""
+    """Reads the test's object with Traffic Server's current credentials."""
     lines = (line.partition("=") for line in machine.files()["s3_auth.config"].splitlines())
     found = {name: value for name, _, value in lines}
     session = boto3.Session(found["access_key"], found["secret_key"], found["session_token"])
@@ -111,7 +111,7 @@ def test_a_machine_reads_for_a_day_without_the_home_region(
         machine.program.main()
         files = machine.files()
         expiries.add(int(files["origin_credentials_expiry"]))
-        # The program check-credentials compares this expiry of the credentials with the clock.
+        # The program check-credentials compares the time at which the credentials expire with the clock.
         assert int(files["origin_credentials_expiry"]) > clock.time()
         assert (files["origin_key"], files["server_key.pem"]) == ("the key", "of today")
         assert read(machine, origin) == b"body"

@@ -1,5 +1,5 @@
-"""Tests the Lua scripts of a shield: which clients they admit, which headers they forward, and what they report in
-responses.
+"""Tests the Lua scripts of a shield. The tests check which clients the scripts admit, which headers they forward, and
+what they report in responses.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BLOB = "/objects/pypi/files/a/a-1.0.tar.gz"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """Returns the root directory of a shield machine's file system, with the secrets that fetch-secrets writes."""
+    """Returns the root directory of a shield machine. It contains the secrets that fetch-secrets writes."""
     secrets = tmp_path / "run" / "artifact-edge"
     secrets.mkdir(parents=True)
     (secrets / "origin_key").write_text(f"{KEY}\n")
@@ -209,8 +209,8 @@ def test_an_origin_s_refusal_is_never_stored(origin: Script, status: int) -> Non
     assert (answer.status, answer.headers.all()) == (status, {"Cache-Control": "no-store"})
 
 
-# S3 answers 400 if the credentials in a request have expired. Cloud Storage answers 401 if the access token in a
-# request is invalid.
+# S3 answers 400 to a request with expired credentials. Cloud Storage answers 401 to a request with an invalid access
+# token.
 @pytest.mark.parametrize("status", [400, 401])
 def test_rejected_credentials_of_the_machine_become_502_so_that_the_next_origin_is_tried(
     origin: Script, status: int

@@ -132,8 +132,8 @@ def test_the_role_reads_one_secret_and_only_named_google_accounts_share_it() -> 
     assert trust[1]["Principal"] == {"Federated": "accounts.google.com"}
     assert trust[1]["Condition"] == {
         "StringEquals": {
-            # For a Google identity token, AWS compares the condition key `accounts.google.com:aud` with the claim
-            # `azp`, and not with the claim `aud`.
+            # For a Google identity token, AWS compares the condition key `accounts.google.com:aud` with the token's
+            # claim `azp`, not with its claim `aud`.
             "accounts.google.com:aud": ["1234567890"],
             "accounts.google.com:oaud": "arn:aws:iam::123456789012:role/artifact-edge-test-shield",
             "accounts.google.com:sub": ["1234567890"],

@@ -29,8 +29,8 @@ PACKAGE = "npm/%40acme/web/-/web-1.0.0.tgz"
 
 
 class Machine:
-    """Runs the program ship-logs with directories that belong to the test. `log` is the path of the access log, which
-    Traffic Server writes on a real machine.
+    """Runs the program ship-logs with directories of the test. `log` is the path of the access log. On a real machine,
+    Traffic Server writes this log.
     """
 
     def __init__(self, root: Path) -> None:
@@ -68,7 +68,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def shipped() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yields the key and the records of each object in the bucket with the access logs."""
+    """Yields the key and the records of each object in the access log bucket."""
     for found in client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", []):
         content = client("s3").get_object(Bucket=BUCKET, Key=found["Key"])["Body"].read()
         yield found["Key"], [json.loads(line) for line in gzip.decompress(content).splitlines()]
@@ -80,8 +80,7 @@ def paths() -> list[str]:
 
 def test_requests_of_the_edge_arrive_by_day_with_the_configured_fields_only(machine: Machine) -> None:
     machine.request()
-    # Only the shield itself sends requests to the shield's port 9001. ship-logs must not copy these requests from the
-    # access log.
+    # Only the shield itself sends requests to its port 9001. ship-logs must not copy the log lines of these requests.
     machine.request(port=9001)
     machine.request("b", day="28/Nov/2026")
     machine.program.main()
@@ -126,7 +125,7 @@ def test_the_rest_of_a_renamed_log_arrives_and_so_does_the_next_log(machine: Mac
 def test_what_could_not_be_copied_is_copied_later_and_counted_once(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stops ship-logs after an upload to S3, before the program saves its position in the log."""
+    """Makes ship-logs fail after an upload to S3, before the program saves its position in the log."""
     machine.request("a")
     with monkeypatch.context() as broken:
         broken.setattr(machine.program, "save", failing)

@@ -69,7 +69,7 @@ def test_fits_with_the_longest_names_there_are_and_leaves_room(
     settings: BootSettings, cloud: Cloud, margin: int
 ) -> None:
     left = USER_DATA_LIMITS[cloud] - user_data_size(user_data(settings, cloud=cloud), cloud)
-    print(f"{left} bytes of user data are left")  # `pytest -s` shows this line
+    print(f"{left} bytes of user data are left")  # The option `-s` of pytest makes this line visible.
     assert left >= margin, f"{left} bytes of user data are left: shorten infra/shield/machine"
 
 
@@ -83,11 +83,11 @@ def test_documents_come_from_the_primary_and_immutable_objects_from_the_nearest(
     immutable, rest = directives("parent.config")
     assert immutable.startswith("url_regex=") and 'parent="127.0.0.1:9001;127.0.0.1:9002"' in immutable
     assert rest.startswith("dest_domain=objects.internal ") and 'parent="127.0.0.1:9002;127.0.0.1:9001"' in rest
-    # If the replication to a bucket lags, the bucket may lack an immutable object and answer 404. The shield then
-    # requests the object from the next bucket.
+    # If replication is late, a bucket may not have an immutable object yet, and answers 404. The shield then requests
+    # the object from the next bucket.
     assert 'simple_server_retry_responses="403,404"' in immutable
-    # The shield requests mutable objects from the primary bucket first. A 404 is final, because no other bucket can
-    # have the object. After a 403 (access denied), the shield asks the next bucket.
+    # The shield requests mutable objects from the primary bucket first. A 404 from this bucket is final, because no
+    # other bucket can have the object. After a 403 (access denied), the shield asks the next bucket.
     assert 'simple_server_retry_responses="403"' in rest
 
 
@@ -114,7 +114,8 @@ def test_the_key_decides_the_kind_of_object(key: str, never_changes: bool) -> No
 
 def test_a_single_origin_has_a_parent_rule_too() -> None:
     settings = replace(SETTINGS, buckets=BUCKETS[:1])
-    # A single origin needs no retry, but Traffic Server ignores lines of parent.config that allow zero retries.
+    # With a single origin, a retry is useless. The number of retries is 1 anyway, because Traffic Server ignores a line
+    # of parent.config that allows zero retries.
     assert "max_simple_retries=1 " in files(settings)["/etc/artifact-edge/parent.config"].content
 
 
@@ -226,9 +227,9 @@ def test_a_machine_without_a_google_token_has_no_cloud_storage_origin() -> None:
 def test_a_machine_asks_its_own_region_and_then_the_regions_of_all_machines(
     region: str, cloud: Cloud, asked: str
 ) -> None:
-    """A machine requests its secret first from its own region and then from the regions that the user data of all
-    machines lists. That list must not contain every region with shields. Otherwise the removal of one region would
-    change the user data of all machines, and Pulumi would replace them all.
+    """A machine requests its secret first from its own region. If that fails, it tries the regions in a list, which is
+    part of the user data of all machines. The list must not contain every region with shields. Otherwise, the removal
+    of one region would change the user data of all machines, and Pulumi would replace them all.
     """
     settings = files(region=region, cloud=cloud)["/etc/artifact-edge/shield.env"].content.splitlines()
     assert f"SECRET_REGIONS={asked}" in settings

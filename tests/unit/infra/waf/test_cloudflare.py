@@ -24,7 +24,7 @@ def account(tmp_path: Path) -> Cloudflare:
 
 
 def rules_of(account: Cloudflare, args: WafArgs) -> dict[str, list[Any]]:
-    """Deploys the WAF to a new zone. Returns the zone's rules by the phase of Cloudflare's ruleset engine."""
+    """Deploys the WAF to a new zone. Returns the zone's rules for each phase of Cloudflare's ruleset engine."""
     zone = active_zone(account, ACCOUNT, "zone.test")
     deploy(lambda: Waf("waf", "test", zone, args), emulated_cloudflare.handlers(lambda: account))
     rulesets: Any = account.rulesets

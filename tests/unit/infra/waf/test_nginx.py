@@ -1,5 +1,5 @@
-"""Tests how the arguments of the WAF component become values in NGINX's configuration, and which arguments NGINX cannot
-apply. tests/unit/infra/pop/test_firewall.py tests which requests NGINX refuses.
+"""Tests how the arguments of the WAF component become values in NGINX's configuration. Also tests which arguments NGINX
+cannot apply. tests/unit/infra/pop/test_firewall.py tests which requests NGINX refuses.
 """
 
 from __future__ import annotations

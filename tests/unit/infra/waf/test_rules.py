@@ -1,4 +1,4 @@
-"""Tests which requests the rules of the WAF refuse on Cloudflare, and that Cloudflare's parser accepts the rules."""
+"""Tests which requests the WAF rules on Cloudflare refuse. Also tests that Cloudflare's parser accepts the rules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVERYTHING = WafArgs(
 )
 ARGUMENTS = (WafArgs(), EVERYTHING, WafArgs(allow=Sources(asns=[1])), WafArgs(deny=Sources(countries=["SE"])))
 
-# The fields that the expression of a rate limiting rule may contain on every Cloudflare plan.
+# The fields that rate limiting rules may use on every Cloudflare plan.
 FIELDS_OF_RATE_LIMITING_RULES = {"http.request.uri.path"}
 
 
@@ -45,7 +45,7 @@ def test_every_plan_has_what_the_rules_need(args: WafArgs) -> None:
     for rule in rate_limiting_rules(args):
         assert {*parse_expression(rule.expression)["fields"]} <= FIELDS_OF_RATE_LIMITING_RULES
     for rule in custom_rules(args):
-        # Cloudflare allows regular expressions in rules only on its larger plans, so the rules must not contain any.
+        # Only Cloudflare's larger plans allow regular expressions in rules. The rules must therefore not contain any.
         assert parse_expression(rule.expression)["regex_literals"] == []
 
 
@@ -93,9 +93,11 @@ console.log(JSON.stringify(requests.map(send)));
 
 
 def statuses(args: WafArgs, requests: Sequence[Sequence[Any]]) -> list[int]:
-    """Sends requests to the emulated firewall of a PoP. Returns the status of each refusal, or 0 for a request that the
-    firewall accepts. Each item of `requests` has the method, the path and the headers of a request. The client's
-    address and the number of times to send the request are optional.
+    """Sends requests to the emulated firewall of a PoP. Returns the status with which the firewall refuses each
+    request, or 0 if it accepts the request.
+
+    Each item of `requests` has the method, the path and the headers of a request. The item can also have the client's
+    address, and the number of times to send the request.
     """
     rules = Path(__file__).parents[4] / "emulation" / "cloudflare" / "pop" / "rules.js"
     custom = [

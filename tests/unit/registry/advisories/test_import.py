@@ -1,5 +1,5 @@
-"""Tests the import of advisories: the objects at the origin, the data that the edge reads, and the messages to the
-operator.
+"""Tests the import of security advisories. The tests check the objects at the origin, the data that the edge reads, and
+the messages to the operator.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def imported(network: Network, directory: Path, *found: dict[str, Any]) -> Resul
 
 
 def named(network: Network) -> list[str]:
-    """Returns the digests of advisory data sets that the metadata API lists in its feed for the edge."""
+    """Returns the digests of the advisory data sets in the feed. The metadata API serves this feed to the edge."""
 
     class Database:
         def token(self, digest: str) -> None: ...
@@ -56,7 +56,7 @@ def named(network: Network) -> list[str]:
 
 
 def packages(network: Network) -> dict[str, Any]:
-    """Returns the packages in the advisory data set in force, read from the objects that the edge reads."""
+    """Returns the packages in the current advisory data set. Reads them from the objects that the edge reads."""
     index = network.json(f"advisories/{named(network)[0]}.json")
     found: dict[str, Any] = {}
     for digest in filter(None, index["shards"]):

@@ -1,8 +1,8 @@
-"""Tests the version ranges that the registry compiles from advisories. The ranges must contain the same versions that
-the algorithm in the OSV schema finds.
+"""Tests the version ranges that the registry compiles from advisories. The ranges must contain exactly the versions
+that the algorithm in the OSV schema finds.
 
-The tests evaluate this algorithm with `packaging` for Python versions. For npm versions, the tests use `nodesemver`, a
-port of npm's own library.
+The tests compare Python versions with the library `packaging`. They compare npm versions with `nodesemver`, a port of
+npm's own library.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def ranges(draw: st.DrawFn, ecosystem: Ecosystem) -> Sequence[Event]:
 
 
 def is_affected(version: str, affected: Affected, order: Compare) -> bool:
-    """Returns whether a version is affected by an advisory. The function follows the pseudocode in the OSV schema, so
-    that tests can compare the registry's code with it.
+    """Returns whether an advisory affects a version. The function follows the pseudocode in the OSV schema. Tests
+    compare its results with the results of the registry's code.
     """
     if any(order(version, listed) == 0 for listed in affected.versions):
         return True
@@ -153,10 +153,10 @@ def test_an_invalid_range_is_refused(events: Sequence[Event], reason: str) -> No
 
 
 def test_the_workers_cases_are_what_the_registry_writes() -> None:
-    """Checks that the registry still writes the data that is recorded in workers/edge/test/advisories.json.
+    """Checks that the registry writes the same data as in the file workers/edge/test/advisories.json.
 
-    The test workers/edge/test/advisories.test.ts reads the same file. It checks that the edge worker finds the same
-    affected versions in this data as the registry.
+    The test workers/edge/test/advisories.test.ts reads this file, too. It checks that the edge worker finds the same
+    affected versions in the data as the registry.
     """
     written = json.loads((ROOT / "workers/edge/test/advisories.json").read_text())
     known = PackageFilter(len(written["keys"]))
@@ -169,8 +169,8 @@ def test_the_workers_cases_are_what_the_registry_writes() -> None:
         advisories = [each[0] for each in found if not isinstance(each, osv.LeftOut)]
         assert compiled(advisories) == case["package"]
         for version, expected in case["affected"].items():
-            # The edge compares Python versions without their local part, such as `+cpu` in `1.0+cpu`. The test
-            # therefore removes this part before it calls the registry's code.
+            # The edge ignores the local part of Python versions, such as `+cpu` in `1.0+cpu`. The test therefore
+            # removes this part before it calls the registry's code.
             public = Version(version).public if ecosystem == "pypi" else version
             affecting = [each.id for each in advisories if is_affected(public, each.affected, ORDERS[ecosystem])]
             assert affecting == expected, version

@@ -1,4 +1,6 @@
-"""Tests the client of Cloudflare's API: its retries, its error messages, and that it reads all pages of a list."""
+"""Tests the client of Cloudflare's API. The tests check its retries and error messages. The client must read all pages
+of a list.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,13 @@ from tests.support.registry import Network, network
 
 __all__ = ["network"]
 
-real_client = Target.cloudflare  # the fixture `network` replaces `Target.cloudflare`
+real_client = Target.cloudflare  # The original function. The fixture `network` replaces `Target.cloudflare`.
 
 
 class Cloudflare:
-    """Emulates Cloudflare's API with a list of responses. It returns them in order, and then repeats the last one."""
+    """Emulates Cloudflare's API. Returns a list of responses in order, and then the last response for every further
+    request.
+    """
 
     def __init__(self) -> None:
         self.answers: list[tuple[str, Any]] = []

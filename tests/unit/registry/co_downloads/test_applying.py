@@ -1,4 +1,6 @@
-"""Tests that a model of co-downloads adds packages to a document's list of predicted requests."""
+"""Tests that a model of co-downloads adds packages to a document's prediction list. The model knows which packages
+clients often install together. The list contains the requests that a client is expected to send next.
+"""
 
 from __future__ import annotations
 
@@ -92,6 +94,8 @@ def test_packages_that_the_registry_does_not_have_are_left_out(network: Network,
 
 
 def test_the_next_training_does_not_take_successors_for_dependencies(network: Network, tmp_path: Path) -> None:
-    """If the training took `@acme/plugin` for a dependency, the new model would lack this package."""
+    """Checks that the training does not mistake `@acme/plugin` for a dependency. Otherwise, the next model would not
+    contain this package.
+    """
     apply(tmp_path, {"npm:@acme/app": ["@acme/plugin"]})
     assert listed(network.target.repository)("npm:@acme/app") == {"npm:library"}

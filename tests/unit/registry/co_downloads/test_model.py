@@ -1,4 +1,6 @@
-"""Tests the files that hold models of co-downloads, and the prediction lists to which models add packages."""
+"""Tests the files of co-download models. A model knows which packages clients often install together. Also tests the
+prediction lists to which a model adds packages.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Tests the training of the model of co-downloads. The logs contain a known pair of packages that clients install
-together, although neither depends on the other.
+"""Tests the training of the model of co-downloads. The logs contain a known pair of packages that clients often install
+together. Neither package depends on the other.
 """
 
 from __future__ import annotations
@@ -44,11 +44,12 @@ def test_a_plug_in_that_no_dependency_names_is_found_and_rare_pairs_are_not(tmp_
 
 
 def test_the_figures_are_those_of_the_held_out_week(tmp_path: Path) -> None:
-    """Each of the 28 installs of the held-out week requests `@acme/app`, so the model predicts `@acme/plugin` 28 times.
-    21 of these installs request `@acme/plugin`, so 21 predictions are hits.
+    """The tests keep one week of installs out of the training, to measure the model on it. Each of the 28 installs of
+    this week requests `@acme/app`, so the model predicts `@acme/plugin` 28 times. 21 of these installs request
+    `@acme/plugin`, so 21 predictions are hits.
 
-    `wanted` counts 21 requests for `@acme/plugin` and 28 for `noise-<number>`. The first package of an install does not
-    count, and dependencies do not count.
+    `wanted` is the number of requests that the model should predict: 21 for `@acme/plugin` and 28 for `noise-<number>`.
+    It excludes the first package of each install, and dependencies.
     """
     figures = trained(tmp_path, all_lines(), [(APP, LIBRARY)]).figures
     assert figures == Figures(installs=28, held_out_installs=28, wanted=21 + 28, predicted=28, hits=21)
@@ -70,8 +71,8 @@ def test_packages_of_the_same_second_are_successors_of_each_other(tmp_path: Path
 
 
 def test_a_package_that_the_client_had_already_is_not_predicted(tmp_path: Path) -> None:
-    """On one held-out day, the clients request `@acme/plugin` a minute before `@acme/app`. The model must not predict a
-    package that a client already has.
+    """On one day of the test week, clients request `@acme/plugin` a minute before `@acme/app`. The model must not
+    predict a package that a client already has.
     """
     lines = [
         {**each, "time": "2026-11-14T08:59:00Z"} if "plugin" in each["path"] and "-14T" in each["time"] else each
@@ -82,8 +83,8 @@ def test_a_package_that_the_client_had_already_is_not_predicted(tmp_path: Path) 
 
 
 def test_a_package_that_a_list_brings_is_not_predicted(tmp_path: Path) -> None:
-    """On the last day, clients request `kit` first. The prefetch list of `kit` names `@acme/plugin`, so the model need
-    not predict this package.
+    """On the last day, clients request `kit` first. The prefetch list of `kit` already contains `@acme/plugin`. The
+    model therefore does not need to predict this package.
     """
     lines = all_lines()
     kits = [
@@ -147,7 +148,7 @@ def test_the_documented_tables_and_the_statements_find_the_same_as_the_command(t
     tables = page[page.index("CREATE TABLE training AS") : page.index("```", page.index("CREATE TABLE training AS"))]
     logs = written(tmp_path, all_lines())
     with duckdb.connect() as connection:
-        # column types as in docs/access-logs.md
+        # The types of the columns agree with docs/access-logs.md.
         columns = {"time": "text", "method": "text", "path": "text", "status": "int", "install": "text"}
         connection.read_json(f"{logs}/*/*.json.gz", columns=columns).create_view("shield_requests")
         connection.execute(tables.replace("2026-11-20", "2026-11-08"))

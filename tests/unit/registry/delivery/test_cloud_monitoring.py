@@ -1,6 +1,4 @@
-"""Tests which metrics the registry sends to Cloud Monitoring, and that the alarms in Cloud Monitoring read these
-metrics.
-"""
+"""Tests which metrics the registry sends to Cloud Monitoring. The alarms there must read these metrics."""
 
 from __future__ import annotations
 
@@ -30,7 +28,7 @@ EVER = {"interval.startTime": "2000-01-01T00:00:00+00:00", "interval.endTime": "
 
 
 class Answered:
-    """Wraps a response of the emulated API in the form in which the library `requests` returns responses."""
+    """Converts a response of the emulated API to an object like the responses of the library `requests`."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self.ok, self.status_code, self.text = answer.is_success, answer.status_code, answer.text
@@ -55,7 +53,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> httpx.Client:
 
 @pytest.fixture
 def watched(cloud: httpx.Client) -> list[dict[str, Any]]:
-    """Returns the deployed alert policies of a stack whose database is Spanner."""
+    """Deploys a stack whose database is Spanner. Returns its alert policies."""
 
     def program() -> None:
         named = [alarm for alarm in alarms("unit", "spanner", "us-east1") if isinstance(alarm, CloudMonitoringAlarm)]
@@ -66,7 +64,7 @@ def watched(cloud: httpx.Client) -> list[dict[str, Any]]:
 
 
 def values(cloud: httpx.Client, policy: dict[str, Any]) -> list[float]:
-    """Returns the sorted metric values that match the filter of an alert policy."""
+    """Returns the metric values that match the filter of an alert policy, in ascending order."""
     looked = {**EVER, "filter": policy["conditions"][0]["conditionThreshold"]["filter"]}
     found = cloud.get(f"monitoring/v3/projects/{PROJECT}/timeSeries", params=looked).raise_for_status().json()
     return sorted(point["value"]["doubleValue"] for series in found["timeSeries"] for point in series["points"])

@@ -1,4 +1,6 @@
-"""Tests a time-limited pass of the outbox relay, and which changes the pass leaves to the next one."""
+"""Tests a run of the outbox relay, which delivers published changes, with a time limit. The tests check which changes
+the run leaves for the next run.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ CHANGES = 6
 
 
 def commit_without_delivery(network: Network, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Publishes releases of one package. Each publisher is interrupted right after the commit, before the delivery."""
+    """Publishes releases of one package. Interrupts each publisher right after the commit, before the delivery."""
 
     def ended(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -54,8 +56,8 @@ def test_a_hanging_edge_does_not_exceed_the_time_of_the_pass(
         away.setattr(CloudflareEdge, "purge", hang)
         started = clock.time
         drained = network.target.delivery.drain(until=started + 35)
-    # The relay first tries one purge for all changes, and then one purge for each of the first three changes. Each
-    # purge takes 10 seconds. The last one starts after 30 seconds, and the limit of 35 seconds prevents a further one.
+    # The relay tries one purge for all changes, and then a separate purge for each of the first three changes. Each
+    # purge takes 10 seconds. The last purge starts after 30 seconds. The limit of 35 seconds prevents a further purge.
     assert clock.time - started == 40
     assert (drained.delivered, drained.left) == (0, CHANGES - 3)
     assert drained.delayed == ["the edge was not purged: it does not answer"]

@@ -1,5 +1,5 @@
-"""Tests that the outbox relay respects Cloudflare's rate limit for cache purges, and later purges the objects that
-remain.
+"""Tests that the outbox relay, which delivers published changes, respects Cloudflare's rate limit for cache purges. The
+relay must purge the remaining objects later.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ KEYS = [f"npm/p{number}/packument.json" for number in range(5_000)]
 
 @pytest.fixture
 def requests(network: Network, tmp_path: Path, clock: Clock) -> list[float]:
-    """Makes the emulated edge limit the rate of purges as Cloudflare does.
+    """Makes the emulated edge limit the rate of purges in the same way as Cloudflare.
 
-    Returns a list to which the edge adds the time of each accepted purge request.
+    Returns a list. The edge appends the time of each accepted purge request to the list.
     """
     accepted = list[float]()
     cache = WorkersCache(StateStore(tmp_path / "cache.sqlite", clock=lambda: clock.time), lambda paths: None)
@@ -71,7 +71,8 @@ def test_a_publish_beyond_the_limit_succeeds_and_its_documents_are_purged_later(
     (left,) = network.target.delivery.outbox.pending()
     assert (left.tries, "npm/web/packument.json" in left.stale) == (0, True)
     drained = network.target.delivery.drain()
-    # The rate limit has delayed the change's next delivery, so the relay does not try the delivery yet.
+    # Because of the rate limit, the next delivery of the change is due later. This call of `drain` does not try the
+    # delivery.
     assert (drained.delivered, drained.limited, drained.delayed, drained.lag > 0) == (0, 0, [], True)
     clock.time += 60
     drained = network.target.delivery.drain()

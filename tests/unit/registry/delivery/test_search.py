@@ -1,4 +1,4 @@
-"""Tests that the list of npm packages, from which the edge answers searches, follows each change of a package."""
+"""The edge answers searches from a list of npm packages. Tests that this list changes with each change of a package."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def test_a_late_delivery_does_not_return_an_older_entry(network: Network, tmp_pa
     known = amend.known_of(network.target, with_version("npm:web@1.0.0"))
     publish(network, tmp_path, "web", "2.0.0")
     target = network.target
-    # The first revision of a package is the time of its first publish, and each change increases the revision. This
-    # test delivers an old entry of the package late. It uses the revision 1, which is lower than every real revision.
+    # Each change increases the revision of a package. The first revision is the time of the package's first publish.
+    # This test delivers an outdated entry of the package with the revision 1, which is lower than every real revision.
     SearchList(target.repository, target.origin).update({"web": (1, search_entry("web", known))})
     assert [each["version"] for each in listed(network)] == ["2.0.0"]
 

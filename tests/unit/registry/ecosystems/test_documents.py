@@ -1,5 +1,5 @@
-"""Tests the documents that clients read for a package. The tests remove tags, deprecate, yank and unpublish versions,
-and add provenance.
+"""Tests the documents that clients read for a package. The tests change packages: they remove tags, deprecate, yank and
+unpublish versions, and add provenance.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tests publishing from an OCI image layout: the image, and its referrers in the layout."""
+"""Tests the publication of an image from an OCI image layout. The layout also contains the image's referrers."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ def images(tmp_path: Path) -> Images:
 
 
 def read(images: Images, listed: dict[str, dict[str, Any]], tag: str) -> Artifact:
-    """Writes an OCI image layout, and reads the image `tag` from the layout. `listed` maps names to the descriptors in
-    the layout's index. Each name becomes a tag, unless the name begins with `untagged`.
+    """Writes an OCI image layout, and reads the image with the tag `tag` from it. `listed` maps names to the
+    descriptors in the layout's index. Each name is the tag of its descriptor. A name that begins with `untagged` sets
+    no tag.
     """
     manifests = [
         {**each, **({"annotations": {_NAME: name}} if not name.startswith("untagged") else {})}
@@ -153,8 +154,8 @@ def test_what_a_layout_lacks_or_damages_is_named(images: Images, layer: dict[str
 
 
 def test_an_index_with_some_of_its_platforms_is_published_and_the_others_are_named(images: Images) -> None:
-    """Reads an OCI layout that has the whole index of an image, but the manifests of only one platform. Clients write
-    such a layout when they save one platform of an image.
+    """Reads an OCI layout with the complete index of an image, but with the manifests of only one platform. Clients
+    write such a layout when they save a single platform of an image.
     """
     amd64 = runnable(images, [{"a": "b"}])
     arm64 = runnable(images, [{"a": "c"}], platform={"architecture": "arm64", "os": "linux", "variant": "v8"})

@@ -1,5 +1,5 @@
-"""Tests the version objects that npm clients read in the full and in the abbreviated packument of a package. The
-tests use package.json files as they are in tarballs that old and new versions of npm made.
+"""Tests the version objects in the full and in the abbreviated packument of a package. npm clients read these objects.
+The tests use package.json files from tarballs of old and new versions of npm.
 """
 
 from __future__ import annotations
@@ -24,14 +24,12 @@ WRITTEN = "2026-01-01T00:00:00.000000Z"
 
 
 def packed(directory: Path, package: dict[str, Any], **files: str) -> Path:
-    """Writes a tarball in the form in which `npm pack` writes tarballs. Returns the path of the tarball."""
+    """Writes a tarball in the same form as `npm pack`. Returns the path of the tarball."""
     return tarball(directory / "p.tgz", {"name": "p", "version": "1.0.0", **package}, files=files)
 
 
 def read_back(artifact: Artifact) -> list[dict[str, Any]]:
-    """Returns two packuments of the npm package that the artifact belongs to: first the full packument, then the
-    abbreviated packument.
-    """
+    """Returns the full packument and the abbreviated packument of the npm package to which the artifact belongs."""
     (change,) = artifact.changes
     facts = {fact.name: json.loads(json.dumps(fact.content)) for fact in change.facts}
     known = Known(facts, dict.fromkeys(facts, WRITTEN))
@@ -40,21 +38,22 @@ def read_back(artifact: Artifact) -> list[dict[str, Any]]:
 
 def served(directory: Path, package: dict[str, Any], **files: str) -> list[dict[str, Any]]:
     """Makes a tarball of an npm package with version 1.0.0. Returns the object of this version in the full packument,
-    and the object in the abbreviated packument.
+    and the same object in the abbreviated packument.
     """
     return [each["versions"]["1.0.0"] for each in read_back(npm.read(packed(directory, package, **files)))]
 
 
 INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    # In a packument, bundled dependencies are always a list under `bundleDependencies`, whatever form package.json has.
+    # In a packument, bundled dependencies are always a list under `bundleDependencies`. package.json allows other
+    # forms, too.
     ({"bundledDependencies": ["a"], "dependencies": {"a": "1"}}, {"bundleDependencies": ["a"]}),
     ({"bundleDependencies": ["a"], "bundledDependencies": ["b"], "dependencies": {"a": "1"}},
      {"bundleDependencies": ["a"]}),
     ({"bundleDependencies": True, "dependencies": {"a": "1", "b": "2"}}, {"bundleDependencies": ["a", "b"]}),
     ({"bundledDependencies": {"a": "1"}, "dependencies": {"a": "1"}}, {"bundleDependencies": ["a"]}),
     ({"bundledDependencies": False}, {"bundleDependencies": None}),
-    # npm bundles nothing if `bundleDependencies` is a string. Clients therefore have to install the dependency that the
-    # string names.
+    # If `bundleDependencies` is a string, npm bundles nothing. Clients must therefore install the dependency with this
+    # name.
     ({"bundleDependencies": "a", "dependencies": {"a": "1"}},
      {"bundleDependencies": None, "dependencies": {"a": "1"}}),
     ({"bundledDependencies": ["a"]}, {"bundleDependencies": ["a"], "dependencies": {"a": "*"}}),
@@ -88,8 +87,8 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"scripts": {"postinstall": "x"}}, {"hasInstallScript": True}),
     ({"scripts": {"test": "x", "install": False}}, {"hasInstallScript": None}),
     ({"scripts": ["x"], "hasInstallScript": True}, {"hasInstallScript": None}),
-    # The registry normalizes fields that npm clients show, such as `funding`. For fields about the tarball, such as
-    # `_hasShrinkwrap`, the registry ignores the values in package.json.
+    # The registry normalizes the fields that npm clients show, such as `funding`. Some fields describe the tarball,
+    # such as `_hasShrinkwrap`. The registry ignores their values in package.json.
     ({"funding": "https://fund.test"}, {"funding": {"url": "https://fund.test"}}),
     ({"deprecated": "use q"}, {"deprecated": "use q"}),
     ({"deprecated": False}, {"deprecated": None}),
@@ -104,8 +103,8 @@ def test_clients_read_the_normal_form_in_both_packuments(tmp_path: Path, package
         assert manifest["dist"]["tarball"].startswith(f"{URL}/npm/")
 
 
-# Ways in which a package.json names its repository, each with the fields `repository.url`, `bugs.url` and `homepage`
-# that npm 11 publishes for it.
+# Forms in which a package.json can specify its repository. The other items are the values of `repository.url`,
+# `bugs.url` and `homepage` that npm 11 publishes for this form.
 REPOSITORIES: list[tuple[str, str, str, str]] = [
     (written, url, "https://github.com/acme/p/issues", "https://github.com/acme/p#readme")
     for written, url in [
@@ -200,8 +199,9 @@ def test_a_gyp_file_is_ignored_if_the_package_builds_nothing(tmp_path: Path, pac
 
 
 def test_the_last_of_several_package_json_files_counts(tmp_path: Path) -> None:
-    """Reads a tarball with two package.json files, in different top-level directories. When npm unpacks a tarball, it
-    drops the first directory of each path. It therefore writes both files to the same place, and the last file remains.
+    """Reads a tarball with two package.json files in different top-level directories. When npm unpacks a tarball, it
+    drops the first directory of each path. Both files therefore get the same path, and the last file replaces the
+    first.
     """
     first, last = ({"name": "p", "version": "1.0.0", "description": text} for text in ("first", "last"))
     file = tarball(tmp_path / "p.tgz", first, member="other/package.json", files={"package.json": json.dumps(last)})
@@ -214,8 +214,8 @@ def test_package_json_with_bytes_that_are_not_utf_8_is_read_as_npm_reads_it(tmp_
 
 
 def test_numbers_that_json_cannot_represent_are_null_and_others_stay(tmp_path: Path) -> None:
-    """Python's JSON parser reads 1e999 as infinity, and Python's JSON serializer writes infinity as `Infinity`. This
-    text is not JSON, so no client could parse a packument that contains it.
+    """Python's JSON parser reads 1e999 as infinity. Python's JSON serializer writes infinity as `Infinity`, which is
+    not valid JSON. No client could parse a packument that contains it.
     """
     numbers = f'"a": 1e999, "b": -{"9" * 5000}, "c": 1.5, "d": -7, "e": 12345678901234567890'
     file = tarball(tmp_path / "p.tgz", f'{{"name": "p", "version": "1.0.0", "config": {{{numbers}}}}}'.encode())
@@ -234,7 +234,7 @@ def test_a_record_with_an_infinite_number_of_an_earlier_release_still_renders(tm
 
 
 def test_a_tarball_without_compression_is_accepted(tmp_path: Path) -> None:
-    """npm accepts a tarball that is not compressed, although npm pack never makes one."""
+    """npm accepts an uncompressed tarball, although `npm pack` never makes one."""
     file = packed(tmp_path, {"description": "plain"})
     file.write_bytes(gzip.decompress(file.read_bytes()))
     assert read_back(npm.read(file))[0]["description"] == "plain"
@@ -258,8 +258,8 @@ def test_versions_without_a_record_of_their_files_still_render(tmp_path: Path) -
         manifest = json.loads(document.body or b"")["versions"]["1.0.0"]
         assert manifest["bundleDependencies"] == ["a"]
         assert manifest["hasInstallScript"] is True
-        # If a packument lacks `_hasShrinkwrap`, npm reads the tarball to learn whether the package has a shrinkwrap
-        # file.
+        # If a packument has no field `_hasShrinkwrap`, npm must read the tarball to learn whether the package has a
+        # shrinkwrap file.
         assert "_hasShrinkwrap" not in manifest
 
 
@@ -310,7 +310,9 @@ def test_the_name_and_version_of_a_registry_replace_those_of_package_json(
 
 
 def test_a_tarball_that_no_program_can_unpack_is_one_clear_line(tmp_path: Path) -> None:
-    """Reads a tarball with an invalid sparse file, for which Python's tarfile raises ValueError and not TarError."""
+    """Reads a tarball with an invalid sparse file. For this file, Python's tarfile raises ValueError instead of
+    TarError.
+    """
     body = json.dumps({"name": "p", "version": "1.0.0"}).encode()
     with tarfile.open(tmp_path / "p.tgz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
         member = tarfile.TarInfo("package/package.json")

@@ -1,5 +1,5 @@
-"""Tests lists of objects that clients request after a document. The registry writes each list as metadata of the
-document.
+"""Tests prediction lists. Such a list contains the objects that clients request after a document. The registry writes
+the list as metadata of the document.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ RELEASES = st.builds(Release, TEXTS, st.dictionaries(TEXTS, st.text()), st.boole
 
 
 def following(package: NpmPackage | PypiProject, facts: Mapping[str, Any]) -> str:
-    """Returns the list of the requests that clients send after they have read a package's document. Each package has
-    two documents, and the function checks that both have the same list.
+    """Returns the prediction list of a package: the requests that clients send after they have read the package's
+    document. Each package has two documents. The function checks that both documents have the same list.
     """
     known = Known(facts, dict.fromkeys(facts, WRITTEN))
     first, second = package.documents(known, (), "https://packages.test", lambda key: b"")

@@ -1,4 +1,4 @@
-"""Tests that the registry accepts every wheel and sdist that pip and uv can install, also files from old tools."""
+"""Tests that the registry accepts every wheel and sdist that pip and uv can install, even from old tools."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LATIN = metadata("Author: Jos\N{LATIN SMALL LETTER E WITH ACUTE}").encode("latin
 
 
 def recorded(artifact: Artifact) -> Mapping[str, Any]:
-    """Returns the metadata record of the only file in a Python project."""
+    """Returns the metadata record of a Python project's only file."""
     project, _ = artifact.changes
     (fact,) = [fact for fact in project.facts if fact.name.startswith("file#")]
     texts = [fact.content["text"] for fact in project.facts if fact.name.startswith("requires-python#")]

@@ -1,5 +1,5 @@
-"""Tests that an edge policy with mistakes is refused. The message names the rule, the value, and the values that are
-accepted.
+"""Tests that the registry refuses an invalid edge policy. The error message contains the rule, the wrong value, and the
+allowed values.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from registry.__main__ import app
 from registry.edge_policy.document import MOST_BYTES, parsed, schema
 
 CHECKOUT = Path(__file__).parents[4]
-# Valid and invalid edge policies. The edge worker's tests use these policies, too, so that the registry and the edge
-# worker accept the same policies.
+# Valid and invalid edge policies. The edge worker's tests use the same policies. The registry and the edge worker must
+# agree about each policy.
 CASES: list[dict[str, Any]] = json.loads((CHECKOUT / "workers/edge/test/policy_documents.json").read_text())
-# Each case has a version specifier (PEP 440), a version, and whether the specifier includes the version according to
-# the library `packaging`, which pip uses. The edge worker's tests use the same cases.
+# Each case has a version specifier (PEP 440), a version, and whether the specifier includes the version. The result
+# comes from the library `packaging`, which pip uses. The edge worker's tests use the same cases.
 SPECIFIERS: list[tuple[str, str, bool]] = json.loads(
     (CHECKOUT / "workers/edge/test/python_specifiers.json").read_text()
 )

@@ -1,5 +1,5 @@
-"""Tests the report on an experiment. The logs of these tests contain a known effect, which the report must find. The
-report must compute confidence intervals over clients and not over requests, because the requests of a client are
+"""Tests the report on an experiment. The tests generate logs with a known effect, which the report must find. The
+report must compute confidence intervals over clients and not over requests, because the requests of one client are
 similar.
 """
 
@@ -43,8 +43,8 @@ def installs(clients: int, *, slower: float = 0, hits: float = 0.8, seed: int = 
     """Yields log entries for the requests of an experiment's clients. Each client has a random round-trip time to the
     edge, and sends 1 to 19 requests.
 
-    The clients of variant `off` wait `slower` ms longer for the first byte of each response. The edge's cache answers
-    the share `hits` of the requests of variant `off`, and the share 0.8 for variant `on`.
+    Clients with the variant `off` wait `slower` ms longer for the first byte of each response. `hits` is the fraction
+    of their requests that the edge's cache answers. Clients with the variant `on` get a fraction of 0.8.
     """
     chance = random.Random(seed)  # noqa: S311  # the same requests in each run
     for subject in range(clients):
@@ -67,7 +67,7 @@ def report(tmp_path: Path, lines: list[str], *options: str | Path, name: str = N
 
 
 def assert_found(found: Estimate, planted: float) -> None:
-    """Asserts that a confidence interval contains `planted`, the known effect in the generated log, but not zero."""
+    """Asserts that a confidence interval contains the known effect `planted` and excludes zero."""
     assert found.low is not None
     assert found.high is not None
     assert found.low <= planted <= found.high
@@ -78,8 +78,8 @@ def test_the_report_recovers_a_planted_delay() -> None:
     _, off = compare(requests(installs(2_000, slower=10)), "on")
     for name in ("first byte p50, ms", "first byte p95, ms"):
         assert_found(off.differences[name], 10)
-    # In the generated log, both variants have the same share of answers from the edge's cache. The confidence interval
-    # of the difference must therefore contain zero.
+    # In the generated log, the edge's cache answers the same percentage of requests in both variants. The confidence
+    # interval of the difference must therefore contain zero.
     found = off.differences["answers from edge"]
     assert found.low is not None
     assert found.high is not None
@@ -93,8 +93,8 @@ def test_the_report_recovers_a_planted_loss_of_hits() -> None:
 
 
 def test_variants_that_are_equal_rarely_seem_different() -> None:
-    """Simulates experiments whose variants are equal. About 95 % of the confidence intervals for the difference between
-    the variants should contain zero. The seeds are the same in each run of this test.
+    """Simulates experiments with two equal variants. About 95 % of the confidence intervals for the difference between
+    the variants should contain zero. Each run of this test uses the same random seeds.
     """
     contained = 0
     for seed in range(12):
@@ -131,7 +131,7 @@ def test_totals_are_those_of_the_log() -> None:
     assert on.measures["bytes a request"].value == pytest.approx(350)
     assert on.measures["first byte p50, ms"].value == 3
     assert off.measures["answers from origin"].value == 1
-    assert off.measures["first byte p95, ms"].low is None  # a variant with one client has no confidence interval
+    assert off.measures["first byte p95, ms"].low is None  # A variant with only one client has no confidence interval.
 
 
 times = st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1_000, allow_nan=False)), min_size=1, max_size=60)

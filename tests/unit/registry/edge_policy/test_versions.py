@@ -1,5 +1,5 @@
-"""Tests that all versions of the edge policy are stored, and that changes of two operators do not overwrite each
-other."""
+"""Tests that the registry stores all versions of the edge policy. Two operators who change the policy at the same time
+must not overwrite each other's changes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def policy(name: str) -> Policy:
 
 
 def named(network: Network) -> list[str]:
-    """Returns the digests of the edge policies that are listed in the metadata database's item CURRENT."""
+    """Returns the digests of the edge policies in the item CURRENT of the metadata database."""
     item = network.target.repository.item(PARTITION, CURRENT)
     return item.document["policies"] if item else []
 
@@ -55,7 +55,9 @@ def test_a_policy_is_stored_for_the_edge_before_it_is_named(network: Network) ->
 
 
 def canary(digest: str) -> Policy:
-    """Returns a policy with an experiment whose second variant has the rules of another policy."""
+    """Returns a policy with an experiment. Clients with the experiment's second variant get the rules of another
+    policy, which has the digest `digest`.
+    """
     variants = [{"name": "new", "weight": 5}, {"name": "old", "weight": 95, "policy": digest}]
     experiment = {"name": "canary", "layer": "policy", "unit": "principal", "variants": variants}
     return parsed(json.dumps({"format": 1, "rules": [], "experiments": [experiment]}), "policy.json")
@@ -103,8 +105,8 @@ def test_a_change_between_reading_and_writing_is_refused(network: Network, monke
     raced = list[bool]()
 
     def slower(target: Target) -> Any:
-        """Takes the place of the property `Target.origin`. The registry reads this property before it writes Carol's
-        policy. At the first read, the function stores another policy in Dave's name.
+        """Replaces the property `Target.origin`. The registry reads this property before it writes Carol's policy. At
+        the first read, the function stores another policy in Dave's name.
         """
         if not raced:
             raced.append(True)

@@ -1,5 +1,5 @@
-"""Provides fixtures for imports from emulated image registries. These imports do not wait before they repeat
-a request.
+"""Provides fixtures for imports from emulated image registries. After a failed request, these imports try again without
+a wait.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ __all__ = ["network"]
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Makes imports repeat a failed request at once. Returns a list to which an import adds the seconds that it would
-    wait before each repetition.
+    """Makes imports repeat a failed request at once. Returns a list. For each repetition, the import appends the number
+    of seconds that it would otherwise wait.
     """
     waits: list[float] = []
     monkeypatch.setattr(retries, "sleep", waits.append)
@@ -36,8 +36,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
-    """Provides a directory in which a test makes images. Also hides this machine's credentials for image registries
-    from the test.
+    """Provides a directory in which a test makes images. Also hides the computer's own image registry credentials from
+    the test.
     """
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
     return Images(tmp_path / "images")

@@ -1,5 +1,5 @@
-"""Tests imports from the registries that npm and pip are configured to use, with real clients and registries that
-require authentication.
+"""Tests imports from the registries in the configuration of npm and pip. The tests run real clients. Some of the
+registries require authentication.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TOKEN = "npm-token"
 
 @dataclass
 class Npm:
-    """Provides two npm registries on one host: a public one, and one for the scope @acme that requires a token."""
+    """Provides two npm registries on one host. One is public. The other is for the scope @acme and needs a token."""
 
     url: str = ""
     answers: dict[str, bytes] = field(default_factory=dict[str, bytes])
@@ -83,8 +83,8 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Npm]:
 
 
 def _configure_npm(url: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes npm use the test's registries, with the token for the registry of the scope @acme, and without this
-    machine's npm settings.
+    """Makes npm use the test's registries, and gives npm the token for the registry of the scope @acme. npm ignores the
+    computer's own settings.
     """
     host = url.removeprefix("http://")
     lines = [f"registry={url}/public/", f"@acme:registry={url}/private/"]
@@ -97,8 +97,8 @@ def _configure_npm(url: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def specs(found: Iterator[Found]) -> list[str]:
-    """Returns the specifications (`name@version`) of the packages to import. Asserts that the digest of each package is
-    the SHA-512 of the package's file.
+    """Returns the specifications (`name@version`) of the packages to import. Asserts that each package's digest is the
+    SHA-512 hash of its file.
     """
     there: list[str] = []
     for each in found:
@@ -177,7 +177,7 @@ def test_without_npm_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pyte
 
 @pytest.fixture
 def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Makes pip read a single configuration file, and returns the path of this file."""
+    """Makes pip read only one configuration file. Returns the path of this file."""
     for name in [each for each in os.environ if each.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))

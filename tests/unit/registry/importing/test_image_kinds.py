@@ -1,5 +1,5 @@
-"""Tests that this registry imports images in each form that image builders such as BuildKit push. The images come from
-an emulated registry.
+"""Tests that this registry can import every form of image that builders such as BuildKit push. The images come from an
+emulated registry.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def key(section: str, descriptor: Mapping[str, Any]) -> str:
 
 
 def assert_carried(network: Network, images: Images, top: Mapping[str, Any], tag: str = "1.0") -> None:
-    """Asserts that an imported image's tag, manifests, configs and layers are stored byte for byte."""
+    """Asserts that the tag, manifests, configs and layers of an imported image are stored byte for byte."""
     assert network.head(f"oci/tags/team/app/{tag}").metadata["digest"] == top["digest"]
     waiting = [top]
     while waiting:
@@ -239,7 +239,8 @@ def test_an_artifact_with_empty_configs_and_embedded_data(network: Network, impo
     }
     top = written(images, content, MANIFEST)
     source = ImageSource(images, {"1.0": top})
-    # The manifest contains this blob in its field `data`, so a registry may lack the blob.
+    # The manifest contains the bytes of this blob in its field `data`. A registry therefore does not have to store the
+    # blob.
     source.absent.add(empty["digest"])
     assert_clean(importing(source))
     assert_carried(network, images, top)
@@ -250,7 +251,7 @@ def test_a_manifest_whose_registry_declares_another_media_type(
     network: Network, importing: Any, images: Images, sent: str
 ) -> None:
     image = runnable(images, [{"a": "b"}])
-    # The import must recognize an image index that has no field mediaType.
+    # An image index without the field mediaType. The import must recognize it as an index.
     bare = written(images, {"schemaVersion": 2, "manifests": [image]}, INDEX)
     source = ImageSource(images, {"image": image, "index": bare})
     source.content_types = {image["digest"]: sent, bare["digest"]: sent}
@@ -310,8 +311,8 @@ def test_referrers_that_refer_to_referrers_and_have_signatures_by_tag(
 def test_referrers_by_tag_of_an_image_with_a_digest_by_sha512(network: Network, importing: Any, images: Images) -> None:
     top = image_by_sha512(images)
     sbom = images.referrer(top, "application/spdx+json", b"sbom")
-    # The tag of a referrers list is the image's digest, with at most 64 hex digits. SHA-512 has 128 hex digits, so half
-    # of the digest is missing.
+    # The tag of a referrers list contains at most 64 hex digits of the image's digest. A SHA-512 digest has 128 hex
+    # digits, so the tag has only its first half.
     tag = f"sha512-{top['digest'].removeprefix('sha512:')[:64]}"
     source = ImageSource(images, {"1.0": top, tag: index(images, [sbom])})
     assert_clean(importing(source, all_versions=True))
@@ -327,8 +328,8 @@ def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
     top = runnable(images, [{"a": "b"}])
     sbom = images.referrer(top, "application/spdx+json", b"sbom")
     source = ImageSource(images, {"1.0": top, top["digest"].replace(":", "-"): index(images, [sbom])})
-    # The source has no referrers API. In one of the test's cases, it answers a request for an unknown path with status
-    # 200 and a web page, as some proxies do.
+    # The source registry has no referrers API. In one of the test's cases, it answers an unknown path with status 200
+    # and a web page, as some proxies do.
     source.refused = {"referrers": status}
     assert_clean(importing(source))
     (listed,) = network.json(f"{key('referrers', top)}.json")["manifests"]
@@ -336,10 +337,10 @@ def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
 
 
 def test_a_registry_that_takes_the_tag_of_referrers_for_the_image_itself(importing: Any, images: Images) -> None:
-    """Imports an index that lists a manifest which the source registry lacks. Most registries answer a request for the
-    tag `sha256-<hex>` with a list of the referrers of the digest `sha256:<hex>`. The source registry instead answers
-    with the index itself, as GitLab's registry does (oras-project/oras-go#1396). The import must not treat the
-    manifests in the index as referrers.
+    """Imports an index that lists a manifest which is missing in the source registry. In most registries, the tag
+    `sha256-<hex>` names a list of the referrers of the digest `sha256:<hex>`. For this tag, the source registry returns
+    the index itself, as GitLab's registry does (oras-project/oras-go#1396). The import must not treat the manifests in
+    the index as referrers.
     """
     there, absent = manifest(images, []), manifest(images, [], annotations={"a": "b"})
     top = index(images, [there, absent])

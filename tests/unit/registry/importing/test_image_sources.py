@@ -1,5 +1,5 @@
-"""Tests imports from image registries whose answers differ from the specification: lists that never end, broken
-downloads, content codings, and challenges.
+"""Tests imports from image registries whose answers violate the specification. Examples are lists that never end,
+broken downloads, content codings, and unusual challenges.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 class Faulty:
-    """Emulates an image registry whose first answers to some requests violate the specification.
+    """Emulates an image registry that answers some requests incorrectly at first.
 
-    `faults` maps each pattern of URLs to the first answers to matching requests. `ranges` lists the Range headers of
-    the requests for the image's layer.
+    `faults` maps a pattern of URLs to a list of answers. The registry gives these answers to the first matching
+    requests. `ranges` lists the Range headers of the requests for the image's layer.
     """
 
     def __init__(self, images: Images, faults: dict[str, list[Answer]]) -> None:
@@ -53,7 +53,7 @@ def layer_of(network: Network, source: Faulty) -> bytes:
 
 
 def broken(end: int) -> Answer:
-    """Returns a response to a request for a layer. The connection breaks after the layer's first `end` bytes."""
+    """Returns a response to a request for a layer. The connection breaks after `end` bytes of the layer."""
 
     def body() -> Iterator[bytes]:
         yield CONTENT[:end]
@@ -63,8 +63,8 @@ def broken(end: int) -> Answer:
 
 
 def part(first: int, start: int | None = None) -> Answer:
-    """Returns a 206 response with a part of the layer. Its header Content-Range states that the part begins at position
-    `first`. In fact, the part begins at position `start`, or at `first` if `start` is None.
+    """Returns a 206 response with a part of the layer. According to its header Content-Range, the part begins at
+    position `first`. If `start` is given, the part really begins at position `start`, and the header is wrong.
     """
     headers = {"content-range": f"bytes {first}-{len(CONTENT) - 1}/{len(CONTENT)}"}
     return lambda _: httpx.Response(206, headers=headers, content=CONTENT[first if start is None else start :])
@@ -78,10 +78,11 @@ def status(code: int) -> Answer:
     ("answers", "ranges"),
     [
         ([broken(1000), part(1000)], [None, "bytes=1000-"]),
-        # All bytes had arrived when the connection broke, so the import needs no second request.
+        # The connection breaks after all bytes have arrived. The import needs no second request.
         ([broken(len(CONTENT))], [None]),
         ([broken(1000), status(416)], [None, "bytes=1000-", None]),
-        # A storage host with signed URLs may answer 400 to a range request. The import then requests the whole layer.
+        # A storage host with signed URLs may answer 400 to a range request. The import must then request the whole
+        # layer.
         ([broken(1000), status(400)], [None, "bytes=1000-", None]),
         ([broken(1000), part(0)], [None, "bytes=1000-", None]),
         ([broken(1000), status(503), part(1000)], [None, "bytes=1000-", "bytes=1000-"]),
@@ -117,8 +118,8 @@ def test_a_list_of_tags_that_never_ends_fails_by_name(importing: Any, images: Im
 
 
 class WithTokens:
-    """An image registry that demands tokens, with a challenge for the given scope. Records the scopes that a client
-    requests.
+    """An image registry that requires tokens. Its challenge contains the given scope. `scopes` records the scopes that
+    a client requests.
     """
 
     def __init__(self, source: Faulty, scope: str, outages: list[int]) -> None:
@@ -167,8 +168,8 @@ def test_a_token_endpoint_that_stays_overloaded_is_named_by_its_status(importing
 
 @pytest.mark.parametrize("link", ["http://up.test", "https://elsewhere.test", ""])
 def test_the_next_page_of_a_list_is_read_from_the_registry_itself(importing: Any, images: Images, link: str) -> None:
-    """Tests that the import reads all pages of a list from the registry's own scheme and host, even if the link to the
-    next page names others.
+    """Tests that the import reads all pages of a list from the registry's own scheme and host. The link to the next
+    page may contain a different scheme or host.
     """
     asked: list[str] = []
 

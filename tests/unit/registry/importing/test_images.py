@@ -1,4 +1,4 @@
-"""Tests imports of images from two kinds of registries: a real registry, which lacks the referrers API, and emulated
+"""Tests imports of images from two kinds of registries: a real registry, which has no referrers API, and emulated
 registries.
 """
 
@@ -78,8 +78,8 @@ def sha256(body: bytes) -> str:
 
 @dataclass
 class SampleImages:
-    """Provides two images. The first image is for two platforms, and has an SBOM and a signature. The second image
-    shares a layer with the first one.
+    """Provides two images. The first image supports two platforms, and has an SBOM and a signature. The second image
+    shares a layer with the first.
     """
 
     images: Images
@@ -101,8 +101,8 @@ def sample_images(tmp_path: Path) -> SampleImages:
 
 
 def push_all(sample_images: SampleImages, host: str, auth: Any = None) -> None:
-    """Pushes the sample images. Also pushes the tags by which clients find referrers on a registry without the
-    referrers API.
+    """Pushes the sample images. Also pushes the tags that list their referrers. Clients read these tags if a registry
+    has no referrers API.
     """
     push = sample_images.images.push
     push(host, "acme/app", sample_images.top, "1.0", auth=auth)
@@ -116,8 +116,8 @@ def push_all(sample_images: SampleImages, host: str, auth: Any = None) -> None:
 
 
 def assert_complete(network: Network, sample_images: SampleImages, repository: str) -> None:
-    """Asserts that the bucket contains all parts of an imported image byte for byte. Also asserts that the lists of
-    referrers in the bucket name the image's SBOM and signature.
+    """Asserts that the bucket contains all parts of an imported image byte for byte. The lists of referrers in the
+    bucket must contain the image's SBOM and signature.
     """
     assert sha256(network.get(f"oci/tags/{repository}/1.0")) == sample_images.top["digest"]
     waiting, seen = [sample_images.top, sample_images.sbom, sample_images.signature], 0
@@ -169,7 +169,7 @@ def test_all_tags_are_imported_once_and_no_layer_twice(
         assert len(fetched) == len(set(fetched)) > 0
         again = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
         assert (again.new, again.skipped) == (0, 2)
-        # From now on, the tag 1.0 on the source registry names another image than the imported one.
+        # Moves the tag 1.0 on the source registry to another image, which is not imported yet.
         sample_images.images.push(host, "acme/app", sample_images.other, "1.0")
         moved = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
         assert (moved.new, moved.skipped) == (1, 1)
@@ -203,7 +203,9 @@ def test_the_auth_files_password_is_sent_to_its_registry(
 
 
 class RegistryWithBlobStore:
-    """Emulates a registry with a paged referrers API, tokens, and blobs in a store on another host."""
+    """Emulates a registry that requires tokens. It has a referrers API with pages, and keeps blobs in a store on
+    another host.
+    """
 
     def __init__(self, sample_images: SampleImages) -> None:
         self.directory = sample_images.images.directory / "blobs"
@@ -263,8 +265,8 @@ def test_a_registry_with_tokens_and_a_referrers_api_is_read_and_its_blob_store_g
     imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)
     assert (imported.new, imported.failed) == (1, [])
     assert_complete(network, sample_images, "acme/app")
-    # The import sends the password once, to get a token. It sends the token with all other requests to the source
-    # registry.
+    # The import sends the password only once, to get a token. All other requests to the source registry contain this
+    # token.
     assert up.passwords == [f"Basic {base64.b64encode(f'reader:{PASSWORD}'.encode()).decode()}"]
     stores = [request for request in up.requests if request.url.host == "store.test"]
     assert stores
@@ -281,7 +283,7 @@ def test_a_registry_with_tokens_and_a_referrers_api_is_read_and_its_blob_store_g
 def test_an_identity_token_is_exchanged_for_a_session(
     network: Network, tmp_path: Path, sample_images: SampleImages, helpers: None, content: str
 ) -> None:
-    """`docker login` and the credential helpers of some clouds store an identity token in place of the password."""
+    """`docker login` and the credential helpers of some clouds store an identity token instead of a password."""
     up = RegistryWithBlobStore(sample_images)
     (tmp_path / "auth.json").write_text(content)
     imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)
@@ -370,7 +372,8 @@ def test_an_invalid_answer_fails_the_image_and_is_not_shown(
     def once(_: httpx.Request) -> httpx.Response:
         return answer
 
-    # The import requests a manifest twice: HEAD, then GET. Each entry of `broken` replaces only one answer.
+    # The import sends two requests for a manifest: HEAD, then GET. Each entry of `broken` replaces the answer to only
+    # one request.
     if "manifests" in pattern:
         up.broken[f"{pattern}.*"] = once
     up.broken[pattern] = once

@@ -61,7 +61,7 @@ def run(
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Returns a directory tree with packages of all kinds and one file that is no package."""
+    """Returns a directory tree with packages of all kinds. It also contains one file that is not a package."""
     tree = tmp_path / "tree"
     (tree / "npm").mkdir(parents=True)
     for number in range(28):
@@ -109,7 +109,7 @@ def test_an_interrupted_import_continues_and_delivers_committed_changes(
     journal = tmp_path / "journal"
     with pytest.raises(KeyboardInterrupt):
         run(network, journal, wanted_in(tree), report=end)
-    # The interrupted import committed releases to the database, but wrote no packuments.
+    # The interrupted import committed releases to the database, but did not write any packument.
     assert not [key for key in network.objects() if key.endswith("packument.json")]
     with journal.open("a") as cut_short:
         cut_short.write("012")
@@ -172,9 +172,9 @@ def test_the_list_of_all_projects_is_rendered_a_few_times_however_many_are_impor
 def source(
     files: dict[str, bytes | dict[str, Any]], *, flaky: bool = False
 ) -> Callable[[httpx.Request], httpx.Response]:
-    """Returns an HTTP handler that serves the given files by path.
+    """Returns an HTTP handler that serves files. The keys of `files` are the URL paths.
 
-    If `flaky` is true, the first request for each file fails with 503.
+    If `flaky` is true, the first request for each file fails with status 503.
     """
     failed = set[str]()
 
@@ -197,7 +197,9 @@ def integrity(body: bytes) -> str:
 
 @pytest.fixture
 def upstream(tmp_path: Path) -> dict[str, bytes | dict[str, Any]]:
-    """Provides an npm registry and a Python index to import from, each with two versions of one package."""
+    """Provides the files of an npm registry and a Python index, as sources of imports. Each has one package with two
+    versions.
+    """
     made: dict[str, bytes | dict[str, Any]] = {}
     versions: dict[str, Any] = {}
     files: list[dict[str, Any]] = []
@@ -231,7 +233,7 @@ def test_packages_are_imported_from_registries_that_fail_at_times(
     assert (imported.new, imported.failed) == (3, [])
     assert list(network.json("npm/@acme/web/packument.json")["versions"]) == ["1.0.0", "2.0.0"]
     (file,) = network.json("pypi/simple/p/index.json")["files"]
-    assert file["filename"] == "p-1.0-py3-none-any.whl"  # version 2.0 is yanked, so 1.0 is imported
+    assert file["filename"] == "p-1.0-py3-none-any.whl"  # Version 2.0 is yanked. The import takes version 1.0.
 
 
 def test_files_at_the_host_of_an_https_registry_are_fetched_over_https(
@@ -264,8 +266,8 @@ def test_files_at_the_host_of_an_https_registry_are_fetched_over_https(
 def test_an_index_that_refuses_a_project_fails_it_by_name_although_another_index_has_it(
     upstream: dict[str, Any],
 ) -> None:
-    """Checks an import from two Python indexes. One of them has the project, and the other refuses the request for it.
-    The import must fail, and must not take the files of the index that has the project.
+    """Imports a project from two Python indexes. The first index has the project. The second index refuses the request
+    for the project. The import must fail, and must not use the files of the first index.
     """
     serve = source(upstream)
 
@@ -279,8 +281,8 @@ def test_an_index_that_refuses_a_project_fails_it_by_name_although_another_index
 def test_the_page_of_a_project_may_be_at_another_index(
     network: Network, tmp_path: Path, upstream: dict[str, Any]
 ) -> None:
-    """Imports from a Python index that redirects the request for a project's page to a second index. The URLs on the
-    page are relative to the second index. The import must not send the credentials of the first index to the second.
+    """Imports from a Python index that redirects a project's page to a second index. The URLs on the page are relative
+    to the second index. The import must not send the credentials of the first index to the second.
     """
     serve, authorized = source(upstream), set[str]()
 
@@ -323,8 +325,8 @@ def test_a_missing_package_is_reported_in_one_line(upstream: dict[str, Any]) -> 
 
 
 def test_a_package_without_anything_to_import_is_left_out_by_name_and_counted(network: Network, tmp_path: Path) -> None:
-    """The package `gone` has a packument without versions. npm's registry serves such a packument for a package whose
-    versions were all unpublished.
+    """The package `gone` has a packument without versions. npm's registry serves such a packument if all versions of a
+    package were unpublished.
     """
     answer = source(
         {
@@ -378,7 +380,9 @@ def test_a_package_lock_names_tarballs_and_their_digests(tmp_path: Path) -> None
 
 
 def test_a_package_lock_of_npm_6_is_read_like_later_ones(tmp_path: Path) -> None:
-    """Reads a lockfile with `lockfileVersion` 1, which npm 5 and 6 write, and which npm 7 and later still install."""
+    """Reads a lockfile with `lockfileVersion` 1. npm 5 and 6 write such lockfiles, and newer versions of npm can still
+    install them.
+    """
     file = tmp_path / "package-lock.json"
     body = integrity(b"x")
     nested = {"version": "2.0.0", "resolved": "https://up.test/@x/f/-/f-2.0.0.tgz", "integrity": body}
@@ -400,8 +404,8 @@ def test_a_package_lock_of_npm_6_is_read_like_later_ones(tmp_path: Path) -> None
 
 
 def test_urls_of_the_public_npm_registry_in_a_package_lock_mean_the_registry_to_import_from(tmp_path: Path) -> None:
-    """In a lockfile, npm replaces the host registry.npmjs.org by the registry of npm's configuration (npm docs,
-    `replace-registry-host`). The lockfile therefore also works on a machine that reaches only a mirror.
+    """npm replaces the host registry.npmjs.org in a lockfile by the registry in npm's configuration (npm docs,
+    `replace-registry-host`). As a result, the lockfile also works on a machine that can reach only a mirror.
     """
     file = tmp_path / "package-lock.json"
     npmjs = "https://registry.npmjs.org/@x/a/-/a-1.0.0.tgz"
@@ -414,8 +418,8 @@ def test_urls_of_the_public_npm_registry_in_a_package_lock_mean_the_registry_to_
 
 
 def test_optional_peers_that_npm_has_not_installed_are_no_failure(tmp_path: Path) -> None:
-    """Reads entries without a version, which npm writes for optional peer dependencies (npm/cli#4796). npm installs
-    nothing for such an entry.
+    """Reads lockfile entries without a version. npm writes such entries for optional peer dependencies (npm/cli#4796),
+    and installs nothing for them.
     """
     file = tmp_path / "package-lock.json"
     absent = {"dev": True, "optional": True, "peer": True}

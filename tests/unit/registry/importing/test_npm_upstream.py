@@ -39,8 +39,8 @@ TIMES = {"1.0.0": "2019-01-01T00:00:00.000Z", "2.0.0": "2020-01-01T00:00:00.000Z
 
 @pytest.fixture
 def registry(tmp_path: Path) -> dict[str, Any]:
-    """Maps URL paths to the answers of an emulated npm registry, from which the tests import. The registry's package
-    has two versions, and the newer version is deprecated.
+    """Maps URL paths to the answers of an emulated npm registry. The tests import from this registry. Its package has
+    two versions, and the newer version is deprecated.
     """
     answers: dict[str, Any] = {}
     packument: dict[str, Any] = {"versions": {}, "dist-tags": {"latest": "1.0.0", "next": "2.0.0", "gone": "0.1.0"}}
@@ -225,7 +225,7 @@ def test_a_version_is_published_under_the_name_and_number_of_its_registry(
     network: Network, tmp_path: Path, registry: dict[str, Any]
 ) -> None:
     """Imports a version whose name and number in package.json differ from those in the source registry's packument. The
-    import must keep the packument's name and number, because npm clients install a version by them.
+    import must keep the packument's name and number, because npm clients use these to install the version.
     """
     body = tarball(tmp_path / "odd.tgz", {"name": "P", "version": "9.9.9-dev", "dependencies": {"a": "1"}}).read_bytes()
     digest = base64.b64encode(hashlib.sha512(body).digest()).decode()

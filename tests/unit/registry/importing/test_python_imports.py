@@ -1,5 +1,5 @@
-"""Tests imports from other Python indexes into the registry. The tests check what the registry's pages then say about
-each file, what an import leaves out, and what a repeated import changes.
+"""Tests imports from other Python indexes into the registry. The tests check which files an import leaves out, how the
+registry's pages describe the imported files, and what a second import changes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BY = By("importer", "", "import")
 
 
 class Bytes(httpx.SyncByteStream):
-    """A response body that an HTTP client must read as a stream, as it reads a body from the network."""
+    """A response body that httpx reads as a stream. httpx reads bodies from the network in the same way."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -86,8 +86,8 @@ class Upstream:
         body = self.files.get(request.url.path)
         if body is None:
             return httpx.Response(404)
-        # Some servers declare .tar.gz files as gzip-encoded, even if the client accepts only `identity` (the comment on
-        # Accept-Encoding in pip, src/pip/_internal/network/utils.py).
+        # Emulates servers that declare .tar.gz files as gzip-encoded. Some servers do this even if the client accepts
+        # only `identity`. Source: the comment on Accept-Encoding in pip, src/pip/_internal/network/utils.py.
         coded = {"content-encoding": "gzip"} if body.startswith(b"\x1f\x8b") else {}
         return httpx.Response(200, content=Bytes(body), headers=coded)
 
@@ -140,8 +140,8 @@ def test_an_import_keeps_the_fields_by_which_clients_choose_a_file(
     assert first["core-metadata"] == {"sha256": hashlib.sha256(metadata(version="1.0").encode()).hexdigest()}
     html = network.get("pypi/simple/p/index.html").decode()
     assert 'data-requires-python="&gt;=2.7, !=3.0.*"' in html
-    # The link to a file stays on one line, although the reason for its yank has a line break. The edge worker removes
-    # whole lines from the page to hide the files that the edge policy refuses.
+    # The edge worker hides refused files: it removes their lines from the page. Each link must therefore be on one
+    # line, even if the reason for the file's yank has a line break.
     assert 'data-yanked="breaks &quot;all&quot;&#10;&lt;users&gt;"' in html
     assert 'data-yanked=""' in html
 
@@ -327,9 +327,9 @@ def test_without_a_version_the_import_takes_the_one_that_pip_would_choose(upstre
 
 
 def test_a_version_without_a_local_part_matches_local_versions(upstream: Upstream) -> None:
-    """Imports `p==1.0` from an index that has 1.0 only in local versions, such as `1.0+cpu` and `1.0+cu118`. PyTorch
-    publishes its wheels under such versions. The version 1.0 matches each of them (PEP 440, "Version matching"), and
-    pip takes the highest.
+    """Imports `p==1.0` from an index that has 1.0 only as local versions, such as `1.0+cpu` and `1.0+cu118`. PyTorch
+    publishes wheels with such local versions. The specifier `==1.0` matches all of them (PEP 440, "Version matching"),
+    and pip takes the highest.
     """
 
     def picked(version: str) -> list[str]:
@@ -346,8 +346,8 @@ def test_a_version_without_a_local_part_matches_local_versions(upstream: Upstrea
 
 
 def test_a_page_in_json_may_have_digests_in_urls_and_a_byte_order_mark() -> None:
-    """Reads a page of a simple index in JSON. Its `hashes` are empty, and the fragment of the file's URL contains the
-    digest, as on a page in HTML. pip uses such digests, too.
+    """Reads a page of a simple index in JSON. The field `hashes` is empty. The digest is in the fragment of the file's
+    URL, as on a page in HTML. pip accepts digests in fragments, too.
     """
     entry: dict[str, Any] = {"filename": "p-1.0.tar.gz", "url": "p-1.0.tar.gz#sha256=AA", "hashes": {}}
     page = json.dumps({"meta": {"api-version": "1.0"}, "name": "p", "files": [entry]})

@@ -1,5 +1,5 @@
-"""Tests which lines of a requirements file an import reads as pinned versions, and that the import reports every line
-that it refuses.
+"""Tests how an import reads a requirements file: which lines pin a version, and that the import reports each line that
+it refuses.
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ def test_a_file_that_cannot_be_included_is_named_and_stops_no_other_line(
 
 
 def test_a_file_may_be_included_twice(tmp_path: Path) -> None:
-    """Reads a requirements file that includes a second file twice: directly, and through a third file. pip 24.3 wrongly
-    refused such files as a loop (pypa/pip#13046).
+    """Reads a requirements file that includes a second file twice: once directly, and once through a third file. pip
+    24.3 wrongly took such files for a loop and refused them (pypa/pip#13046).
     """
     (tmp_path / "base.txt").write_text("p==1.0\n")
     (tmp_path / "dev.txt").write_text("-r base.txt\nq==2.0\n")

@@ -1,4 +1,6 @@
-"""Tests the metadata repository's contract on DynamoDB, and on PostgreSQL, which takes the place of Spanner."""
+"""Tests the metadata repository's contract on DynamoDB and on PostgreSQL. In these tests, PostgreSQL takes the place of
+Spanner.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Tests reads of many items from a DynamoDB table that returns only some of the requested items, and lists the keys of
-the others as unprocessed.
+"""Tests reads of many items from a DynamoDB table. The table returns only some of the requested items, and lists the
+keys of the other items under `UnprocessedKeys`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ KEYS = [("p", f"{number}") for number in range(120)]
 
 
 class Table:
-    """Emulates a DynamoDB table in which every key has an item. An answer has the items of the first `most` requested
-    keys.
+    """Emulates a DynamoDB table in which every key has an item. A response contains items for at most `most` keys: the
+    first keys of the request.
 
     `asked` lists the number of keys in each request.
     """

@@ -1,5 +1,5 @@
-"""Tests that Spanner accepts the registry's SQL. The tests use PostgreSQL's parser with a list of features that Spanner
-lacks. They also use Google's Spanner emulator where it is installed.
+"""Tests that Spanner accepts the registry's SQL. The tests parse the SQL with PostgreSQL's parser, and look for
+features that Spanner lacks. If Google's Spanner emulator is installed, the tests also run the SQL on the emulator.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def test_spanner_accepts_the_statements(spanner: Spanner) -> None:
 
 
 def test_spanner_refuses_what_the_list_refuses(spanner: Spanner) -> None:
-    """Checks that Google's emulator refuses each SQL feature in this project's list of features that Spanner lacks."""
+    """Checks the project's list of SQL features that Spanner lacks. Google's emulator must refuse each of these
+    features.
+    """
     database = spanner.database("lacking", statements(SCHEMA.read_text()))
     taken: list[str] = []
     for number, sql in enumerate(LACKING):

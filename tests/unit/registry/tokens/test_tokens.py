@@ -1,5 +1,5 @@
-"""Tests what the database and the edge store about client tokens. No failure and no late update may make a revoked
-token valid again.
+"""Tests the records of client tokens in the database, and the entries of these tokens at the edge. No failure and no
+late update may make a revoked token valid again.
 """
 
 from __future__ import annotations
@@ -222,7 +222,8 @@ def test_a_resync_repairs_missing_stale_and_orphaned_entries(network: Network) -
 
 def test_a_resync_restores_the_database_state_over_a_later_entry(network: Network) -> None:
     """Checks that a resync replaces a token's entry at the edge if the entry has a later revision than the token's
-    database record. This occurs after operators have restored the database to an earlier point in time.
+    database record. Entries can be later than records if operators have restored the database to an earlier point in
+    time.
     """
     token = create(network)
     put_entry(network, digest_of(token), {**network.entry(digest_of(token)), "revision": 2**52, "grants": []})

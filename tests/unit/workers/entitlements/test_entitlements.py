@@ -1,4 +1,6 @@
-"""Tests how token records reach the edge: in any order of arrival, the edge keeps each token's latest record."""
+"""Tests how token records reach the edge. The edge must keep each token's latest record, even if records arrive in
+another order.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,7 @@ def change(name: str, version: int, *, sequence: int = 1, **more: Any) -> dict[s
     return {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": str(sequence), **images}}
 
 
-# --- tests of token records at the edge, which are entries in Workers KV
+# --- tests of the entries of tokens in Workers KV, which the edge reads
 
 
 def _record(name: str, version: int, revoked: bool) -> Record:

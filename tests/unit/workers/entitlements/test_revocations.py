@@ -151,7 +151,7 @@ def test_only_a_signed_request_gets_the_feed_and_only_a_known_one_exists() -> No
 
 
 class Counted:
-    """A metadata database that counts reads, and that tests can make fail."""
+    """Emulates a metadata database. Counts the reads, and fails if a test sets `works` to false."""
 
     def __init__(self) -> None:
         self.reads, self.works = 0, True

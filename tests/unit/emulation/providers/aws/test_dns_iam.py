@@ -1,5 +1,5 @@
-"""Tests handlers of the emulated AWS provider for zones, records, health checks, roles and bucket rules: how they
-create resources in the API, and which differences are drift.
+"""Tests handlers of the emulated AWS provider for zones, records, health checks, roles and bucket rules. The tests
+check how a handler creates a resource in the API, and which differences it reports as drift.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tests DynamoDB tables of the emulated AWS provider: a refresh finds drift, and the next update corrects the drift."""
+"""Tests DynamoDB tables of the emulated AWS provider. A refresh must find drift, and an update must correct it."""
 
 from __future__ import annotations
 

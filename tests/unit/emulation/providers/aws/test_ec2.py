@@ -1,4 +1,6 @@
-"""Tests the network of a shield: which EC2 resources each handler creates, and that deletion removes all of them."""
+"""Tests the handlers for the network of a shield. The tests check which EC2 resources each handler creates. Deletion
+must remove all of these resources.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests the handlers of Global Accelerator: what each creates, changes and deletes, and what counts as drift."""
+"""Tests the handlers of Global Accelerator. The tests check what each handler creates, changes and deletes, and which
+differences it reports as drift.
+"""
 
 from __future__ import annotations
 

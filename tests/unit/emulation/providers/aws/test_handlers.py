@@ -1,4 +1,4 @@
-"""Tests the emulated AWS provider: which resources it creates in AWS, and its messages for a wrong property."""
+"""Tests which resources the emulated AWS provider creates in AWS, and its error messages for wrong properties."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def client(service: str, region: str = "us-east-1") -> Any:
 
 
 class Refused(Exception):
-    """Raised when the provider aborts a gRPC call. Carries the error message that the caller would receive."""
+    """Raised when the provider aborts a gRPC call. Contains the error message for the caller."""
 
 
 class Context:
-    """Takes the place of the context of a gRPC call. `abort` raises Refused."""
+    """Replaces the context of a gRPC call in tests. Its method `abort` raises Refused."""
 
     def abort(self, code: grpc.StatusCode, details: str) -> None:
         raise Refused(details)

@@ -1,6 +1,6 @@
 """Tests how the emulated AWS provider creates, changes and deletes identity providers in IAM.
 
-An unchanged identity provider must show no drift.
+The provider must report no drift for an unchanged identity provider.
 """
 
 from __future__ import annotations

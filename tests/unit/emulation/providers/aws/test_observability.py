@@ -1,6 +1,6 @@
 """Tests how the emulated AWS provider creates, changes and deletes CloudWatch and SNS resources.
 
-An unchanged resource must show no drift.
+The provider must report no drift for an unchanged resource.
 """
 
 from __future__ import annotations

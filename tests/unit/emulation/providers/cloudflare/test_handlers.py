@@ -1,5 +1,5 @@
-"""Tests the emulated Cloudflare provider: the resources that it creates, the drift that it reports, and its
-messages."""
+"""Tests the emulated Cloudflare provider. The tests check the resources that it creates, the drift that it reports, and
+its error messages."""
 
 from __future__ import annotations
 

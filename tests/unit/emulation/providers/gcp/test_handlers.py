@@ -1,5 +1,5 @@
-"""Tests the handlers of the emulated Google Cloud: which requests the cloud refuses, and that a read reports removed
-resources.
+"""Tests the handlers of the emulated Google Cloud provider. The tests check which requests the cloud refuses. A read of
+a resource must report that the resource was removed.
 """
 
 from __future__ import annotations

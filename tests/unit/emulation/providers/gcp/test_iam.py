@@ -1,4 +1,4 @@
-"""Tests that parallel changes of one IAM policy on the emulated Google Cloud do not undo each other."""
+"""Makes parallel changes of one IAM policy on the emulated Google Cloud. Tests that no change undoes another."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MEMBERS = ("serviceAccount:reader@unit.iam.gserviceaccount.com", "serviceAccount
 
 
 class SimultaneousReads:
-    """Emulates the Google Cloud API for one bucket. Each read waits up to half a second for a read by a second thread,
-    so that both threads read the same IAM policy.
+    """Emulates the Google Cloud API for one bucket. Each read waits up to half a second for a read by a second thread.
+    Both threads then read the same IAM policy.
     """
 
     def __init__(self) -> None:
