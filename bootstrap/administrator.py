@@ -38,8 +38,8 @@ def policy(account: Annotated[str, typer.Option(help="ID of the AWS account, 12 
 
 
 def bootstrapping(account: str, region: str, bucket: str) -> Sequence[Statement]:
-    """Returns the permissions to run `pulumi up` of the bootstrap program, and to store the program's own Pulumi state
-    in the bucket that the program creates.
+    """Returns the permissions of a person who runs `pulumi up` of the bootstrap program. The permissions include access
+    to the program's own Pulumi state, which is in the bucket that the program creates.
     """
     keys = f"arn:aws:kms:{region}:{account}:key/*"
     tagged = {"StringEquals": {"aws:ResourceTag/environment": ENVIRONMENT}}
@@ -51,7 +51,8 @@ def bootstrapping(account: str, region: str, bucket: str) -> Sequence[Statement]
         *_identities(account),
         allow(["kms:ListAliases", "sts:GetCallerIdentity"], ["*"]),
         allow(["kms:CreateKey"], ["*"], condition={"StringEquals": {"aws:RequestTag/environment": ENVIRONMENT}}),
-        # A new key has no tags yet, so StringEqualsIfExists also allows resources without the tag `environment`.
+        # `kms:TagResource` also adds the first tags of a new key. The new key has no tag `environment` yet, so
+        # StringEqualsIfExists allows keys without this tag.
         allow(
             ["kms:TagResource"],
             [keys],

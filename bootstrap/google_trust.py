@@ -1,10 +1,9 @@
-"""The settings of a workload identity pool on Google Cloud, through which GitHub's workflows act as service accounts.
+"""The settings of a workload identity pool on Google Cloud. With the pool, GitHub's workflows act as service accounts.
 
 The program creates the pool with these settings (bootstrap/google_access.py), and exports them for people who create it
-by hand. Conditions and subjects use the IDs
-of the repository and its owner, which GitHub never reuses. The names could belong to somebody else later
-(google-github-actions/auth, "Security Considerations"). GitHub's tokens have the IDs in claims of their own, whatever
-the form of their subject is (GitHub Docs, "OpenID Connect reference").
+by hand. Conditions and subjects use the IDs of the repository and its owner, because GitHub never reuses IDs. Another
+person could later get the same names (google-github-actions/auth, "Security Considerations"). GitHub's tokens always
+contain the IDs in separate claims (GitHub Docs, "OpenID Connect reference").
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from typing import TypedDict
 
 from bootstrap.roles import Repository
 
-# The subject that Google gives to a job of GitHub, built from claims of GitHub's token. IAM policies name this subject
-# as a member. The subject of GitHub's token would be too long for some repositories: Google refuses a `google.subject`
-# of more than 127 bytes (Google Cloud, "Troubleshoot Workload Identity Federation").
+# How Google Cloud computes the subject of a GitHub job from the claims of GitHub's token. IAM policies name this
+# subject as a member. The subject in GitHub's own token would be too long for some repositories: Google refuses a
+# `google.subject` of more than 127 bytes (Google Cloud, "Troubleshoot Workload Identity Federation").
 _SUBJECT = "assertion.repository_id + ':' + assertion.environment"
 
 
@@ -31,11 +30,11 @@ class GoogleTrust(TypedDict):
 
 
 def google_trust(repository: Repository, environments: Sequence[str]) -> GoogleTrust:
-    """Returns the settings with which Google Cloud trusts the jobs of a repository that run in GitHub environments for
-    deployments and for drift detection.
+    """Returns the settings with which Google Cloud trusts jobs of a repository. The settings admit only jobs that run
+    in a GitHub environment for deployments or for drift detection.
 
-    A token without an environment, such as that of a pull request, is refused: a condition on a claim that is missing
-    is an error (Common Expression Language, "Field Selection").
+    Google refuses a token without an environment, such as the token of a pull request. The condition reads the claim
+    `environment`, and a missing claim is an error (Common Expression Language, "Field Selection").
     """
     names = [name for environment in environments for name in (environment, f"{environment}-drift")]
     conditions = (

@@ -115,7 +115,8 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
         allow(["s3:*"], [f"arn:aws:s3:::{prefix}-*"]),
         allow(["dynamodb:*"], _tables(account, prefix)),
         allow(["route53:*"], ["arn:aws:route53:::*"]),
-        # AWS chooses the IDs of accelerators. Their tag `environment` says to which environment they belong.
+        # AWS chooses the IDs of accelerators, so an ARN does not show the environment. The condition therefore checks
+        # the accelerator's tag `environment`.
         allow(
             [
                 "globalaccelerator:CreateEndpointGroup",
@@ -282,10 +283,11 @@ def within_boundary(account: str, environment: str) -> Sequence[Statement]:
 
 
 def _without_resource(account: str, environment: str) -> Sequence[Statement]:
-    """Returns permissions of the deploy role that name no resource of the stack.
+    """Returns the permissions of the deploy role for actions that cannot be limited to resources with the environment's
+    name.
 
-    Condition keys limit most of these permissions. AWS has no condition key that limits how Route 53 creates health
-    checks and zones, or how SNS ends subscriptions.
+    Condition keys limit most of these permissions. AWS has no condition keys for three kinds of actions: to create
+    health checks in Route 53, to create zones in Route 53, and to end subscriptions in SNS.
     """
     function = f"arn:aws:lambda:*:{account}:function:artifact-edge-{environment}-*"
     return [

@@ -65,8 +65,9 @@ class Roles(pulumi.ComponentResource):
 
     Only jobs of one GitHub repository can assume a role. The jobs must run in the GitHub environment `<environment>`
     for deployments, and in `<environment>-drift` for drift detection. `deploy` maps each environment to the ARN of its
-    role for deployments, and `drift` to the ARN of its role for drift detection. The role for deployments creates
-    further roles. `boundaries` maps each environment to the ARN of the permissions boundary of these further roles.
+    role for deployments, and `drift` maps it to the ARN of its role for drift detection. The role for deployments
+    creates roles for machines and functions. `boundaries` maps each environment to the ARN of the permissions boundary
+    that limits those roles.
     """
 
     deploy: Mapping[str, pulumi.Output[str]]

@@ -27,8 +27,10 @@ class Resource:
 
     @property
     def tier(self) -> str:
-        """The tier of the resource: the module of its innermost component, such as `shield` for
-        `artifact-edge:shield:Ec2Shield`. A resource outside all components is in the tier `stack`."""
+        """The part of the stack that the resource belongs to, such as `shield`. The tier comes from the type of the
+        innermost component around the resource: `shield` for `artifact-edge:shield:Ec2Shield`. A resource outside all
+        components is in the tier `stack`.
+        """
         chain = self.urn.split("::")[2].split("$")
         return chain[-2].split(":")[1] if len(chain) > 1 and ":" in chain[-2] else "stack"
 
@@ -72,10 +74,10 @@ class Estimate:
 
 def estimate(resources: Iterable[Resource], prices: Prices | None = None) -> Estimate:
     """Returns the cost estimate for all resources of a stack. The function ignores Pulumi's components and providers,
-    which are no cloud resources.
+    because they are not cloud resources.
 
-    Raises PriceMissing, which names every type, region and machine without a price in the table. An unknown resource
-    never counts as free.
+    Raises PriceMissing, which names every type, region and machine without a price in the table. The function never
+    treats an unknown resource as free.
     """
     table = prices or load()
     lines: list[Line] = []

@@ -15,7 +15,7 @@ _LOCAL_SSD_GB = 375  # the size of each local SSD of a Compute Engine machine (C
 _EC2_BASE, _EC2_LIKE = "us-east-1", "i4i"
 _GCE_BASE, _GCE_LIKE = "us-central1", "n2-standard"
 _FAST_CHECK_SECONDS = 10
-# the size of a root disk for which no size is configured; it is the size of the Debian machine image
+# the size of a root disk without a configured size; it is the size of the Debian machine image
 _DEFAULT_ROOT_GB = 8
 
 

@@ -29,8 +29,8 @@ class _Table(BaseModel):
 
 
 class Machine(_Table):
-    """The on-demand prices of a family of machine types by region, in US dollars an hour for one `unit`: one core, or a
-    machine of the size `xlarge`. The price of a larger machine is a multiple of this price.
+    """The on-demand prices of a family of machine types by region, in US dollars an hour. A price is for one `unit`:
+    one core, or a machine of the size `xlarge`. The price of a larger machine is a multiple of this price.
     """
 
     unit: str

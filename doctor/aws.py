@@ -21,8 +21,8 @@ _VCPUS = ("ec2", "L-1216C47A")
 _STANDARD_FAMILIES = "acdhimrtz"
 # The service and the code of the quota "EC2-VPC Elastic IPs", which limits the number of fixed addresses in a region.
 _ADDRESSES = ("ec2", "L-0263D0A3")
-# The number of concurrent executions that an AWS account must leave for Lambda functions without a reservation (Lambda
-# Developer Guide, "Configuring reserved concurrency").
+# Some Lambda functions have no reservation of concurrent executions. An AWS account must leave at least this number of
+# concurrent executions for all of them together (Lambda Developer Guide, "Configuring reserved concurrency").
 _UNRESERVED = 100
 
 # The number of concurrent executions that the metadata API reserves, and the number that the outbox relay reserves.
@@ -72,8 +72,8 @@ def _machines(stack: Stack) -> dict[str, Counter[str]]:
 
 
 def _regions(stack: Stack, clients: Clients) -> Generator[Finding, None, set[str]]:
-    """Yields a finding for each AWS region that the stack uses and the account has disabled. At its end, the generator
-    returns these regions.
+    """Yields a finding for each AWS region that the stack uses and the account has disabled. After the last finding,
+    the generator returns the disabled regions.
     """
     config = stack.config
     used = {stack.home_region, *_machines(stack)}
@@ -147,7 +147,7 @@ def _buckets(stack: Stack, clients: Clients) -> Iterator[Finding]:
         try:
             s3.head_bucket(Bucket=name)
         except ClientError as error:
-            # S3 answers 404 if no bucket has this name, 403 if another account has a bucket with this name, and 301 if
+            # S3 answers 404 if no bucket has this name. S3 answers 403 if another account owns the bucket, and 301 if
             # the bucket is in another region.
             status = cast(Any, error.response)["ResponseMetadata"]["HTTPStatusCode"]
             if status == 404:

@@ -1,5 +1,6 @@
-"""Checks in public DNS whether the domain of the hostname that clients connect to can be delegated, and which
-authorities may issue certificates for the domain.
+"""Checks the domain of the hostname that clients connect to. Public DNS must delegate the domain, or a registered
+parent domain must exist. If the domain has CAA records, they must allow the certificate authorities of AWS and
+Cloudflare.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from doctor.finding import Finding
 # If a domain has CAA records, AWS Certificate Manager issues certificates for it only if a record has one of these
 # values (User Guide, "Certification Authority Authorization (CAA) record troubleshooting").
 _AMAZON = frozenset({"amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com"})
-# The values of CAA records that allow the authorities from which Cloudflare obtains certificates (Cloudflare,
-# "Certificate authorities").
+# Cloudflare obtains certificates from several authorities. These values of CAA records allow the authorities
+# (Cloudflare, "Certificate authorities").
 _CLOUDFLARE = frozenset({"letsencrypt.org", "pki.goog", "ssl.com"})
 
 # A function that returns the texts of all DNS records with a given name and record type.

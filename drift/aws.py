@@ -51,7 +51,7 @@ _LISTED = {
     "aws:sqs/queue:Queue": "sqs",
 }
 # The kinds of EC2 resources in a stack. Each kind has four texts: its name in ARNs, the API operation that lists its
-# resources, the field of the response that contains the resources, and the field of a resource that contains its ID.
+# resources, the response field with the list of resources, and the resource field with the ID.
 _EC2 = (
     ("elastic-ip", "describe_addresses", "Addresses", "AllocationId"),
     ("instance", "describe_instances", "Instances", "InstanceId"),
@@ -139,8 +139,8 @@ def _roles(prefix: str, tags: Mapping[str, str]) -> Iterator[str]:
     iam = _client("iam", _GLOBAL)
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
-            # A role whose name begins with the stack's prefix can belong to another stack, because the name of one
-            # environment can begin with the name of another environment. The role's tags therefore decide.
+            # A role whose name begins with this stack's prefix can belong to another stack: the names of the roles of
+            # `prod-2` also begin with the prefix of `prod`. The role's tags therefore decide.
             if role["RoleName"].startswith(f"{prefix}-"):
                 has = iam.list_role_tags(RoleName=role["RoleName"])["Tags"]
                 if tags.items() <= {each["Key"]: each["Value"] for each in has}.items():
@@ -176,8 +176,8 @@ def _accelerators(tags: Mapping[str, str]) -> Iterator[str]:
 
 
 def _is_ending(arn: str) -> bool:
-    """Returns whether the ARN belongs to a KMS key that was deleted but can still be restored. AWS still lists such a
-    key with its tags.
+    """Returns whether the ARN belongs to a KMS key that is scheduled for deletion and can still be restored. AWS lists
+    these keys with their tags, like other keys.
     """
     if _service(arn) != "kms":
         return False

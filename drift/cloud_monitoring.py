@@ -17,8 +17,8 @@ def policies(inputs: Inputs) -> Iterator[str]:
 
 
 def channels(inputs: Inputs) -> Iterator[str]:
-    """Yields the IDs of the notification channels that match a given channel: the channels with the same name and the
-    same address to notify.
+    """Yields the IDs of the notification channels that have the same name and notify the same address as a given
+    channel.
     """
     return _named("v3", "notificationChannels", inputs, ("displayName", "type", "labels"))
 
@@ -30,8 +30,8 @@ def dashboards(inputs: Inputs) -> Iterator[str]:
 
 
 def _named(version: str, collection: str, inputs: Inputs, fields: tuple[str, ...]) -> Iterator[str]:
-    """Lists a collection of the API. Yields the ID of each resource in it that has the same values in `fields` as the
-    Pulumi inputs `inputs`.
+    """Yields the IDs of matching resources in a collection of the API, such as all dashboards. A resource matches if
+    each field in `fields` has the same value as the input with this name in `inputs`.
     """
     for each in listed("monitoring", f"{version}/projects/{inputs['project']}/{collection}", collection):
         if all(each.get(name) == inputs.get(name) for name in fields):

@@ -19,7 +19,8 @@ _NAMESPACE = "cloudflare:index/workersKvNamespace:WorkersKvNamespace"
 
 
 def compare(state: State) -> Comparison:
-    """Compares the worker scripts and key-value namespaces in Cloudflare accounts with those in the Pulumi state.
+    """Compares the worker scripts and key-value namespaces in Cloudflare accounts with the scripts and namespaces in
+    the Pulumi state.
 
     The state contains the IDs of the accounts. The Cloudflare client reads the API token from CLOUDFLARE_API_TOKEN.
     """

@@ -10,7 +10,7 @@ from drift.state import Resource
 
 @dataclass
 class Comparison:
-    """The differences between the resources in cloud accounts and those in a stack's Pulumi state.
+    """The differences between the resources in cloud accounts and the resources in a stack's Pulumi state.
 
     `orphans` has the names of resources that exist in the accounts and not in the state. `missing` has the resources
     that exist in the state and not in the accounts.

@@ -1,8 +1,8 @@
 """Lists the Google Cloud resources of a stack by their labels, and compares them with the Pulumi state.
 
 The module covers the resource types that have labels and can be deleted. Keys of Cloud KMS have labels, but Google
-never deletes them. Networks, firewalls and service accounts have no labels. Their names are unique in a project, so
-`pulumi up` fails instead of creating a second one.
+never deletes them. Networks, firewalls and service accounts have no labels. Their names are unique in a project. If
+such a resource exists but is missing from the state, `pulumi up` therefore fails and creates no duplicate.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _KINDS = (
 
 
 def compare(state: State) -> Comparison:
-    """Compares the labelled resources in Google Cloud projects with those in the Pulumi state.
+    """Compares the labelled resources in Google Cloud projects with the resources in the Pulumi state.
 
     The state contains the names of the projects. Cloud Run cannot list the services of all regions in one request, so
     the function searches only the regions in which the state has services.

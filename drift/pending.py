@@ -23,7 +23,8 @@ def adopt(deployment: Json, search: Search) -> list[str]:
     If the ID of a resource depends only on its inputs, the resource is added without a search. `pulumi refresh` then
     removes the resource if it does not exist. For other resources, `search` returns the IDs of matching resources in
     the cloud. If `search` does not support the resource's type, the creation stays pending, and the function returns
-    the resource's URN. After pending updates and deletions, `pulumi refresh` corrects the state.
+    the resource's URN. If an update or a deletion was pending, the function only removes the pending operation. `pulumi
+    refresh` then corrects the state.
     """
     resources: list[Json] = deployment.setdefault("resources", [])
     known = {_key(each, each.get("id", "")) for each in resources}
@@ -52,9 +53,9 @@ def _candidates(type_token: str, inputs: Inputs, search: Search) -> Iterable[str
 
 
 def _key(resource: Json, id: str) -> tuple[str, str]:
-    """Returns a key that no other resource in the Pulumi state has. If the cloud chooses IDs, the key is the resource
-    type with `id`. If IDs depend on inputs, two resources of a type can have the same ID, such as log groups in two
-    regions. The key is then the URN with `id`.
+    """Returns a key that identifies a resource in the Pulumi state. If the cloud chooses the ID of a resource, the key
+    is the resource type and `id`. An ID that depends on inputs can occur twice in a resource type: log groups in two
+    regions can have the same ID. The key is then the URN and `id`.
     """
     return (resource["urn"] if has_identifier(resource["type"]) else resource["type"], id)
 

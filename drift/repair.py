@@ -29,8 +29,8 @@ def repair(
 ) -> None:
     """Repair the state of a stack whose update was killed. Exits with status 1 if state and clouds still differ.
 
-    The command looks in the clouds for each resource that the update was creating. It adds the resources that exist to
-    the state. The command then runs `pulumi refresh`, which changes nothing in the clouds.
+    The command looks in the clouds for each resource that the update was creating. If the resource exists, the command
+    adds it to the state. The command then runs `pulumi refresh`, which changes nothing in the clouds.
     """
     if unlock:
         _pulumi("cancel", "--yes", stack)

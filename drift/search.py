@@ -44,8 +44,8 @@ def _ec2(operation: str, members: str, id: str, /, **fields: str) -> Callable[[I
     inputs.
 
     `fields` maps names of inputs to names of fields in the API's response. The search compares only inputs that have a
-    value. A field that is missing in the response counts as equal, because AWS sets some fields later: an address has
-    no machine before it is attached.
+    value. If a field is missing in the response, the search treats it as equal, because AWS sets some fields later. For
+    example, an address has no machine before it is attached.
     """
 
     def search(inputs: Inputs) -> Found:
@@ -186,10 +186,9 @@ def _accelerator(inputs: Inputs) -> Found:
 
 
 def _accelerator_part(operation: str, members: str, of: str, arn: str, **fields: str) -> Callable[[Inputs], Found]:
-    """Returns a function that searches for listeners or endpoint groups. `of` is the name of an input. This input
-    contains the ARN of the parent: the accelerator of a listener, or the listener of an endpoint group. `arn` is the
-    name of the field in the API's response that contains the ARN of a found resource. `fields` maps names of inputs to
-    names of fields in the response.
+    """Returns a function that searches for the listeners of an accelerator, or for the endpoint groups of a listener.
+    `of` is the name of the input with the ARN of the accelerator or listener. `arn` is the name of the response field
+    with the ARN of a found resource. `fields` maps names of inputs to names of response fields.
     """
 
     def search(inputs: Inputs) -> Found:

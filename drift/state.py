@@ -49,8 +49,8 @@ class State:
 def tag_of(project: str) -> str:
     """Returns the value of the tag `project` on the resources of a Pulumi project.
 
-    The program in `bootstrap/` has a project of its own, but its resources have the same value in this tag as those of
-    the main program.
+    The programs in `bootstrap/` and in the main directory belong to different Pulumi projects, but the tag has the same
+    value on the resources of both.
     """
     return project.removesuffix("-bootstrap")
 

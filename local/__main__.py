@@ -1,5 +1,5 @@
-"""`python -m local`: runs a sandbox on this machine: emulated clouds, the edge network, shields and clients. It needs
-no cloud account.
+"""Runs a sandbox on this machine (`python -m local`). The sandbox consists of emulated clouds, the edge network,
+shields and clients. It needs no cloud account.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ _ENDINGS = (
 
 Directory = Annotated[Path, typer.Option(help="directory of the sandbox", show_default=".sandbox in the checkout")]
 
-# The port at which `python -m local serve` offers a proxy to other machines. The sandbox's own proxies use another
-# port, because this proxy may listen on all addresses (`--address 0.0.0.0`).
+# The port at which `python -m local serve` offers a proxy to other machines. With `--address 0.0.0.0`, the proxy
+# listens on all addresses. Its port must therefore differ from the port of the sandbox's own proxies.
 _SERVE_PORT = 3129
 _SERVED_AT = f"http://localhost:{_SERVE_PORT}"
 
@@ -83,7 +83,7 @@ def down(directory: Directory = SANDBOX_DIRECTORY) -> None:
 
 @app.command()
 def env(directory: Directory = SANDBOX_DIRECTORY) -> None:
-    """Print the environment for plain `pulumi` and `python -m` commands, to use as: eval "$(python -m local env)"."""
+    """Print the environment variables for `pulumi` and `python -m` commands. Usage: eval "$(python -m local env)"."""
     sandbox = Sandbox(directory=directory.resolve())
     prerequisites.check_directory(sandbox)
     environment = shell_environment(ensure_engine(_to_stderr), sandbox, passphrase=PASSPHRASE)
@@ -98,7 +98,7 @@ def client(
     ],
     directory: Directory = SANDBOX_DIRECTORY,
 ) -> None:
-    """Print the environment of a client's shell, to use as: eval "$(python -m local client reader)"."""
+    """Print the environment variables of a client's shell. Usage: eval "$(python -m local client reader)"."""
     sandbox = Sandbox(directory=directory.resolve())
     print(*client_shell.exports(configured(sandbox, identity.value)), sep="\n")
 

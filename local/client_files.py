@@ -42,8 +42,8 @@ class OutsideClient(Client):
 
 
 def packed(client: Client, directory: Path, proxy: str) -> bytes:
-    """Returns a tar archive with which a shell on another machine becomes a client of this sandbox. All files are in
-    one folder, whose name is the last part of the path `directory`.
+    """Returns a tar archive that makes a shell on another machine a client of this sandbox. All files are in one
+    folder, whose name is the last part of the path `directory`.
 
     The shell must source the file `environment` in this folder. On this machine, `python -m local client` prints
     exports for the same purpose.

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from emulation.layout import CLIENT_LOCATIONS, ClientLocation, Sandbox
 from local.health import client_location_proxy, edge_authority
 
-# The grants of each client identity that has a token, by the name of the identity.
+# Maps the name of each client identity that has a token to the grants of the token.
 GRANTS: Mapping[str, list[str]] = {
     "reader": ["npm:@acme/*:pull", "pypi:acme-*:pull", "oci:acme/*:pull"],
     "outsider": ["npm:@elsewhere/*:pull", "pypi:elsewhere-*:pull", "oci:elsewhere/*:pull"],
@@ -80,7 +80,7 @@ class Client:
         return (self.directory / "url").exists()
 
     def configure(self, token: str | None) -> None:
-        """Writes the client's configuration files anew. Only the owner of the files can read the files.
+        """Replaces the client's configuration files. Only the owner of the files can read the files.
 
         `token` is None for the identity `anonymous`.
         """
@@ -89,7 +89,7 @@ class Client:
         self.directory.chmod(0o700)
         for name, text in self.files(token, edge_authority(self.sandbox).read_text()).items():
             self._write(name, text)
-        # the file `url` is last, because a client counts as configured as soon as this file exists
+        # the function writes the file `url` last, because a client counts as configured as soon as this file exists
         self._write("url", self.url)
 
     def files(self, token: str | None, authority: str) -> Mapping[str, str]:
@@ -111,8 +111,8 @@ class Client:
             f"registry={self.url}/npm/",
             f"cafile={self.authority}",
             f"https-proxy={self.proxy}",
-            # each client has an npm cache of its own, so that it uses no packages that a client with another token has
-            # downloaded
+            # Each client has an npm cache of its own. A client therefore does not use packages that a client with
+            # another token has downloaded.
             f"cache={self.directory / 'npm-cache'}",
             "audit=false",
             "fund=false",
@@ -136,7 +136,7 @@ class Client:
 def ensure_clients(sandbox: Sandbox, url: str, issue: Callable[[str, list[str]], str]) -> None:
     """Configures each client identity. `issue` creates a token for a principal with the given grants.
 
-    If an identity is already configured, the function does not change its files. Shells that use these files then
+    If an identity is already configured, the function does not change its files. Shells that use these files therefore
     continue to work.
     """
     for identity in Identity:

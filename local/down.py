@@ -16,8 +16,8 @@ from local.up import alone
 def down(sandbox: Sandbox, report: Report) -> None:
     """Destroys the stack, ends all processes and deletes the sandbox's directory.
 
-    When the Pulumi engine cannot destroy the stack, all processes still end, because emulated resources cost nothing.
-    In this case, the directory with the logs stays, and StackError states why the stack was not destroyed.
+    If the Pulumi engine cannot destroy the stack, the function still ends all processes, because emulated resources
+    cost nothing. In this case, the directory with the logs stays, and StackError says why the stack was not destroyed.
     """
     if not sandbox.directory.exists():
         report("no sandbox is running")
@@ -38,7 +38,7 @@ def down(sandbox: Sandbox, report: Report) -> None:
 
 
 def _clouds_run(sandbox: Sandbox) -> bool:
-    """Returns whether all emulated clouds run. A cloud that has stopped has lost its resources, so there is nothing
-    that `pulumi destroy` could delete.
+    """Returns whether all emulated clouds run. If a cloud has stopped, its resources are lost, so `pulumi destroy` has
+    nothing to delete.
     """
     return all(processes.pid_of(sandbox, service.name) is not None for service in services.CLOUDS)

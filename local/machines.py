@@ -1,7 +1,7 @@
 """Finds and starts machines of the stack that a user has stopped.
 
-`pulumi up` does not start a stopped machine. The machine still exists with its disk and its address, so Pulumi sees no
-difference between its state and the cloud.
+`pulumi up` does not start a stopped machine. The machine still exists with its disk and its address. Pulumi therefore
+sees no difference between its state and the cloud.
 """
 
 from __future__ import annotations

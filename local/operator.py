@@ -22,8 +22,8 @@ from local.checkout import CHECKOUT
 from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE
 
-# A dummy value of the API token for Workers KV; the emulated Cloudflare accepts any value. The text is unusual, so that
-# it is in a stack's state only if the state contains the token.
+# A dummy value of the API token for Workers KV. The emulated Cloudflare accepts any value. The text is unusual, so a
+# stack's state that contains this text contains the token.
 _TOKENS = {KV_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-kv"}
 
 
@@ -49,7 +49,7 @@ def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
 
 def add_edge_zone(sandbox: Sandbox, stack: str, stacks: Path) -> None:
     """Adds the Cloudflare zone in a stack's config to the account on the emulated Cloudflare. Also delegates the zone's
-    domain to the emulated Cloudflare. A repeated call changes nothing.
+    domain to the emulated Cloudflare. Later calls change nothing.
 
     On the real Cloudflare, people do these steps once in the dashboard and at their registrar (docs/deploying.md).
     """
@@ -60,8 +60,8 @@ def add_edge_zone(sandbox: Sandbox, stack: str, stacks: Path) -> None:
 
 
 def create_boundary(sandbox: Sandbox, stack: str, stacks: Path) -> None:
-    """Creates the IAM policy that the stack's config names as permissions boundary. Does nothing if the config names
-    none.
+    """Creates the IAM policy that the stack's config names as permissions boundary. Does nothing if the config names no
+    permissions boundary.
 
     On the real AWS, `bootstrap/` creates the policy. The policy of this function allows all actions, because a preview
     evaluates no permissions.
@@ -79,8 +79,8 @@ def create_boundary(sandbox: Sandbox, stack: str, stacks: Path) -> None:
 def publish_samples(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
     """Builds and publishes the sandbox's sample packages.
 
-    Returns one line for each package. The line says whether this call has published the package, or whether it was
-    published already.
+    Returns one line for each package. The line says either that this call has published the package, or that the
+    package was already published.
     """
     samples = build(sandbox.path("samples", "x").parent)
     said = _run(sandbox, ["publish", *samples.files], outputs)
@@ -89,7 +89,7 @@ def publish_samples(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
 
 
 def issue_token(sandbox: Sandbox, outputs: Mapping[str, Any], principal: str, grants: Sequence[str]) -> str:
-    """Creates a client token with these grants for `principal`, and returns it.
+    """Creates a client token with the given grants for `principal`. Returns the token.
 
     Raises OperatorError when `python -m registry` fails.
     """

@@ -1,8 +1,8 @@
 """Checks that the machine has the required programs, and installs missing Debian packages.
 
 Users install Python, Node and Go themselves. All other programs come from Debian packages. If root runs the check on
-Debian or Ubuntu, it installs missing packages. In all other cases, the error message contains the command that installs
-them.
+Debian or Ubuntu, the check installs missing packages. In all other cases, the error message contains the command that
+installs the packages.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PACKAGES = {
     "/usr/share/modsecurity-crs/rules/REQUEST-901-INITIALIZATION.conf": "modsecurity-crs",
 }
 
-# When a package is installed, Debian asks this program whether to start the package's daemon (Debian policy,
+# During the installation of a package, Debian asks this program whether to start the package's daemon (Debian policy,
 # "invoke-rc.d").
 _NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
 

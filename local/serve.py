@@ -1,5 +1,5 @@
-"""`python -m local serve`: starts the emulated clouds and deploys stack `local` to them, as `make up` does, but runs in
-the foreground. Clients on other machines connect to one port.
+"""Runs the network in the foreground (`python -m local serve`). Like `make up`, the command starts the emulated clouds
+and deploys stack `local` to them. Clients on other machines connect to one port.
 
 The container of the Dockerfile runs this command. The emulated clouds keep state in memory, so each start deploys the
 stack anew.
@@ -25,18 +25,19 @@ class RunningError(Exception):
 
 
 def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
-    """Starts the network of `make up`, and forwards connections that arrive at `address` and `port` to the proxy of the
-    first client location. At SIGINT or SIGTERM, ends every process of the sandbox.
+    """Starts the network as `make up` does. Forwards connections that arrive at `address` and `port` to the proxy of
+    the first client location. At SIGINT or SIGTERM, ends every process of the sandbox.
 
     Raises RunningError if a network already runs in the sandbox's directory, and leaves that network running. Raises
-    PortTaken if `port` cannot be used, and any error that `up` raises. Before any error but RunningError, the function
-    ends every process that it has started.
+    PortTaken if `port` cannot be used. Also raises the errors of `up`. If an error other than RunningError occurs, the
+    function first ends every process that it has started.
     """
     prerequisites.check_directory(sandbox)
     if any(processes.pid_of(sandbox, name) for name in processes.names(sandbox)):
         raise RunningError(f"a network runs already in {sandbox.directory}; end it with: make down")
     signal.signal(signal.SIGTERM, _interrupt)
-    # If a container was killed, the files of its sandbox can still exist, although no process of the sandbox runs.
+    # After somebody has killed a container, the files of its sandbox can still exist, although no process of the
+    # sandbox runs.
     shutil.rmtree(sandbox.directory, ignore_errors=True)
     try:
         up(sandbox, report)

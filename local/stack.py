@@ -15,8 +15,8 @@ from local.checkout import CHECKOUT
 
 STACK = "local"
 
-# The salt in stacks/Pulumi.local.yaml belongs to this passphrase. docs/decisions/local-passphrase.md says why the
-# passphrase may be public.
+# The salt in stacks/Pulumi.local.yaml belongs to this passphrase. The decision record
+# docs/decisions/local-passphrase.md says why the passphrase may be public.
 PASSPHRASE = "artifact-edge-local"  # noqa: S105  public on purpose
 
 
@@ -43,7 +43,8 @@ class LocalStack:
     def up(self, *, refresh: bool) -> dict[str, int]:
         """Runs `pulumi up`, and returns the number of resources for each kind of change ("create", "same", …).
 
-        `refresh` compares the state with the clouds first, which is necessary after the clouds have lost resources.
+        If `refresh` is true, Pulumi first compares the state with the clouds. This comparison is necessary after the
+        clouds have lost resources.
         """
         self._pulumi("up", "--yes", "--skip-preview", *(["--refresh"] if refresh else []))
         last = json.loads(self._pulumi("stack", "history", "--json", "--page-size", "1"))[0]
@@ -69,7 +70,7 @@ class LocalStack:
 
 
 def reasons(output: str) -> Iterator[str]:
-    """Yields the error lines in the output of a `pulumi` command, each once, without summaries such as "update failed".
+    """Yields each error in the output of a `pulumi` command once. Leaves out summaries such as "update failed".
 
     Indented lines below the first line of an error belong to the error. Such a line names, for example, the holder of
     the stack's lock.

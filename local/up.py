@@ -31,8 +31,8 @@ def up(sandbox: Sandbox, report: Report) -> str:
     with alone(sandbox):
         engine = ensure_engine(report)
         report("starting the emulated clouds")
-        # A newly started emulated AWS is empty, because it keeps its state in memory. `pulumi up` then has to refresh
-        # the stack's state, and clients need new tokens.
+        # A newly started emulated AWS is empty, because it keeps its state in memory. In this case, `pulumi up` has to
+        # refresh the stack's state, and clients need new tokens.
         volatile = "aws" in services.start(sandbox, services.CLOUDS)
         sandbox.record_network()
         outputs = _provision(sandbox, LocalStack(engine, sandbox), report, refresh=volatile)

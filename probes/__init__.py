@@ -1,5 +1,5 @@
-"""Probes check on real clouds whether the clouds behave as their documentation says.
+"""Probes are checks on real clouds: does a cloud behave as its documentation says?
 
-The Pulumi program depends on some documented facts, which docs/fidelity.md lists. The emulated clouds behave as
-documented. If a probe finds that a real cloud behaves differently, the emulation is wrong as well.
+The Pulumi program and the emulated clouds rely on documented facts, which docs/fidelity.md lists. If a probe finds that
+a real cloud behaves differently, the emulation is wrong, too.
 """

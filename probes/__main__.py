@@ -114,8 +114,8 @@ Record = Annotated[bool, typer.Option(help="write the responses of the clouds to
 
 @dataclass(frozen=True)
 class Options:
-    """The values of the options `--zone`, `--origin` and `--domain`: a Cloudflare zone, a host that answers on port
-    8443, and a domain. The value of an option that the user leaves out is empty.
+    """The values of the command-line options `--zone`, `--origin` and `--domain`. They name a Cloudflare zone, a host
+    that answers on port 8443, and a domain. If the user leaves out an option, its value is empty.
     """
 
     zone: str
@@ -125,15 +125,15 @@ class Options:
 
 @app.command("list")
 def list_probes() -> None:
-    """List the probes. Print where the cloud's documentation states the facts that each probe checks."""
+    """List the probes. For each probe, print which document of the cloud states the facts that the probe checks."""
     for probe in (*ON_AWS.values(), *ON_CLOUDFLARE.values(), *ON_GOOGLE.values(), *ON_GITHUB.values()):
         print(f"{probe.name:<28} {probe.source}")
 
 
 @app.command()
 def run(names: Names, zone: ZoneName = "", origin: Origin = "", domain: Domain = "", record: Record = False) -> None:
-    """Run probes in the cloud accounts whose credentials are in the environment variables. A probe checks documented
-    facts about a cloud.
+    """Run probes in your cloud accounts. A probe checks documented facts about a cloud. Environment variables contain
+    the credentials of the accounts.
 
     A probe creates a few resources without traffic, and deletes them at the end. The cost is less than a cent, or 3
     cents for `global-accelerator`. The exit code is 1 if a fact does not hold.

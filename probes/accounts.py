@@ -38,8 +38,9 @@ def _certificates(account: AwsAccount) -> Iterator[Fact]:
 
 
 def _requested(account: AwsAccount, acm: Any) -> tuple[str, Mapping[str, Any]]:
-    """Requests a certificate that can be exported, and returns its ARN and its description. ACM makes the validation
-    record a few seconds after the request (AWS Certificate Manager API Reference, "RequestCertificate").
+    """Requests a certificate that can be exported, and returns its ARN and its description. The description contains
+    the validation record, which ACM makes a few seconds after the request (AWS Certificate Manager API Reference,
+    "RequestCertificate").
     """
     arn = acm.request_certificate(
         DomainName=f"*.probe.{account.domain}", ValidationMethod="DNS", Options={"Export": "ENABLED"}

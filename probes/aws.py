@@ -16,13 +16,13 @@ from probes.recording import Recording
 from probes.waiting import until
 
 REGION = "us-east-1"
-# The maximum number of seconds that a probe waits until AWS evaluates a new role and its policies everywhere (IAM User
-# Guide, "Troubleshoot IAM", says that changes are not always immediately visible).
+# A probe waits at most this many seconds until a new role and its policies have an effect everywhere in AWS. Changes
+# are not always visible immediately (IAM User Guide, "Troubleshoot IAM").
 _TIMEOUT_SECONDS = 120.0
 
 _HOUR = 3600
 
-KEY_DELETION_DAYS = 7  # the shortest time, in days, after which AWS KMS deletes a key that is scheduled for deletion
+KEY_DELETION_DAYS = 7  # AWS KMS deletes a key only after a waiting period; this is the shortest period, in days
 
 Statement = Mapping[str, Any]
 
@@ -30,9 +30,9 @@ Statement = Mapping[str, Any]
 class AwsAccount:
     """The AWS account in which probes create resources. The default credentials of boto3 belong to this account.
 
-    `run` is a part of the names of all these resources, so that simultaneous runs of the probes use different names.
-    Probes request certificates for `domain`, a domain of the person who runs the probes. No probe changes the DNS zone
-    of the domain.
+    The names of all these resources contain the text `run`, which differs for each run. Two runs of the probes at the
+    same time therefore use different names. Probes request certificates for `domain`, a domain of the person who runs
+    the probes. No probe changes the DNS zone of the domain.
     """
 
     def __init__(self, run: str, domain: str, cleanup: ExitStack, recording: Recording) -> None:
@@ -47,12 +47,12 @@ class AwsAccount:
         return self.client("sts").get_caller_identity()["Account"]
 
     def client(self, service: str, credentials: Mapping[str, str] | None = None, region: str = REGION) -> Any:
-        """Returns a boto3 client. With `--record`, the probe stores every response that the client receives.
+        """Returns a boto3 client. With the option `--record`, the probe stores every response that the client receives.
 
-        `credentials` are those of a role; by default, the client uses the default credentials.
+        `credentials` are the credentials of a role. Without them, the client uses the default credentials of boto3.
         """
-        # Requests contain the bucket's name in the path instead of the host name. The probe of bucket names sends
-        # invalid names, which would make an invalid host name.
+        # Requests contain the bucket's name in the path, not in the host name. The probe of bucket names sends invalid
+        # names. In the host name, such a name would make the host name invalid.
         config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
         made = cast(Any, boto3).client(service, region_name=region, config=config, **(credentials or {}))
         made.meta.events.register("after-call", self._record)
@@ -89,7 +89,9 @@ class AwsAccount:
         return arn
 
     def key(self) -> str:
-        """Creates a KMS key and returns its ARN. AWS deletes the key a week after the probe has ended."""
+        """Creates a KMS key and returns its ARN. When the probe ends, the key is scheduled for deletion. AWS deletes it
+        a week later.
+        """
         kms = self.client("kms")
         created = kms.create_key(Description=self.name("key"))["KeyMetadata"]
         self.later(kms.schedule_key_deletion, KeyId=created["KeyId"], PendingWindowInDays=KEY_DELETION_DAYS)
@@ -103,17 +105,19 @@ class AwsAccount:
         self.until(lambda: refusal(s3.put_bucket_policy, **policy) == "accepted", f"{bucket} takes no policy")
 
     def as_role(self, statements: Sequence[Statement], seconds: int = _HOUR) -> Callable[..., Any]:
-        """Creates a role with a policy, waits until the role works, and returns a function. The returned function takes
-        the name of an AWS service, and optionally `region`. It returns a boto3 client with the role's credentials,
-        which end after `seconds`.
+        """Creates a role with a policy, and waits until the role works. Returns a function that makes boto3 clients
+        with the role's credentials.
+
+        The arguments of this function are the name of an AWS service and, optionally, `region`. The credentials expire
+        after `seconds`.
         """
         return self.as_known_role(statements, seconds)[0]
 
     def as_known_role(self, statements: Sequence[Statement], seconds: int = _HOUR) -> tuple[Callable[..., Any], str]:
-        """Creates a role as `as_role` does, and also returns the role's ARN.
+        """Creates a role as `as_role` does. Returns the function of `as_role`, and the role's ARN.
 
-        A new role works only after some seconds. The method therefore also allows the role `kms:ListAliases`. It calls
-        this operation with the role's credentials until AWS accepts the call.
+        A new role works only after some seconds. The method therefore also allows the role to call `kms:ListAliases`.
+        It repeats this call with the role's credentials until AWS accepts the call.
         """
         works = allow("kms:ListAliases")
         arn = self.role("caller", {"AWS": f"arn:aws:iam::{self.number}:root"}, [works, *statements])
@@ -178,8 +182,8 @@ def is_denied(code: str) -> bool:
 
 
 def allow(action: str | list[str], resource: str = "*", condition: Mapping[str, Any] | None = None) -> Statement:
-    """Returns a statement of an IAM policy that allows one or more actions. `condition` maps each operator to the
-    compared keys and their values.
+    """Returns a statement of an IAM policy that allows one or more actions. `condition` has the form of the field
+    `Condition` in IAM: it maps an operator to keys, and each key to the values to compare it with.
     """
     statement = {"Effect": "Allow", "Action": action, "Resource": resource}
     return {**statement, "Condition": condition} if condition else statement

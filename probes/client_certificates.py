@@ -1,5 +1,5 @@
-"""Probe of Cloudflare's mTLS bindings. The probe checks the HTTP status that a worker gets when a fetch fails. The
-probe also checks that Cloudflare does not cache what a worker fetches from port 8443.
+"""Probe of Cloudflare's mTLS bindings. Checks the HTTP status that a worker gets when a fetch fails. Also checks that
+Cloudflare does not cache responses that a worker fetches from port 8443.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def _fetches(zone: Zone) -> Iterator[Fact]:
 
 
 def _fetched(zone: Zone, host: str) -> httpx.Response:
-    """Lets the deployed worker fetch from a host, and returns the worker's response, which reports the result of the
-    fetch.
+    """Tells the deployed worker to fetch from a host. Returns the worker's own response, which reports the result of
+    the fetch.
     """
     return zone.send(f"/fetch?host={host}")
 

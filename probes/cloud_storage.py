@@ -8,7 +8,7 @@ from probes.fact import Fact, Probe
 from probes.google_project import GoogleProject
 
 _BUCKETS = "https://storage.googleapis.com/storage/v1/b"
-# A bucket with a public data set, which belongs to a project of Google (Cloud Storage, "Public datasets").
+# A bucket with a public data set. The bucket belongs to a project of Google (Cloud Storage, "Public datasets").
 _TAKEN = "gcp-public-data-landsat"
 
 

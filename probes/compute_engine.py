@@ -1,7 +1,8 @@
-"""Probes which boot disks Compute Engine refuses, and that an external address belongs to one instance at a time.
+"""Probes of Compute Engine. They check which boot disks Compute Engine refuses, and whether an external address belongs
+to only one instance at a time.
 
-`instances.insert` has no option that only validates a request. The instances of the first probe are refused, which
-costs nothing. The second probe runs one instance of the type e2-micro with one address for a minute or two.
+`instances.insert` has no option that only validates a request. The first probe costs nothing, because Compute Engine
+refuses its instances. The second probe runs one instance of the type e2-micro, with one address, for a minute or two.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import requests
 from probes.fact import Fact, Probe, ProbeError
 from probes.google_project import GoogleProject
 
-# A zone with many machine series. If a series is missing, the probe prints the error message of Compute Engine.
+# A zone that offers many machine series. If the zone lacks a series, the probe prints the error message of Compute
+# Engine.
 _REGION, _ZONE = "us-central1", "us-central1-a"
 _IMAGE = "projects/debian-cloud/global/images/family/debian-12"
 _ACCEPTED = "accepted"
@@ -28,9 +30,9 @@ class _Compute:
         self._url = f"https://compute.googleapis.com/compute/v1/projects/{project.id}"
 
     def create_instance(self, kind: str, machine_type: str, disk_type: str = "", address: str = "") -> str:
-        """Tries to create an instance, which is deleted when the probe ends. Returns `accepted`, or the error message.
-        Without `disk_type`, the request names no type of the boot disk. Without `address`, the instance has no external
-        address.
+        """Tries to create an instance. Returns `accepted`, or the error message. The instance is deleted when the probe
+        ends. Without `disk_type`, the request names no type for the boot disk. Without `address`, the instance has no
+        external address.
         """
         disk = {"sourceImage": f"{_IMAGE}-arm64" if machine_type.startswith("c4a-") else _IMAGE}
         if disk_type:
@@ -61,15 +63,15 @@ class _Compute:
         return self._result(answer)
 
     def _delete(self, kind: str, url: str) -> None:
-        """Deletes a resource. The resource may be missing, because its creation may have failed."""
+        """Deletes a resource. Ignores a missing resource, because its creation may have failed."""
         answer = self._project.send(f"{kind} delete", "DELETE", url)
         result = self._result(answer)
         if result != _ACCEPTED and answer.status_code != requests.codes.not_found:
             raise ProbeError(f"Compute Engine does not delete {url}; delete it yourself: {result}")
 
     def _result(self, answer: requests.Response) -> str:
-        """Waits until the operation that a request has started is done. Returns `accepted`, or the message of the error
-        of the request or of the operation.
+        """Waits until Compute Engine has completed the operation that a request started. Returns `accepted`, or the
+        error message of the request or of the operation.
         """
         document = answer.json()
         while answer.ok and document.get("status") in ("PENDING", "RUNNING") and "operationType" in document:
@@ -89,8 +91,8 @@ def _boot_disks(project: GoogleProject) -> Iterator[Fact]:
         yield Fact(text, "pd-standard" in result, result)
     for series, machine_type in (("C4", "c4-standard-2"), ("C4A", "c4a-standard-1"), ("C4D", "c4d-standard-2")):
         for kind in ("pd-balanced", "pd-ssd"):
-            # The instance's name must not contain the disk type, because `kind in result` looks for the type in the
-            # error message.
+            # The instance's name must not contain the disk type. The check `kind in result` looks for the disk type in
+            # the error message, which can also contain the name.
             name = f"{series.lower()}-{kind.removeprefix('pd-')}"
             result = compute.create_instance(name, machine_type, kind)
             yield Fact(f"{series} does not boot from {kind}", kind in result, result)

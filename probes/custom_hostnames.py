@@ -1,8 +1,7 @@
-"""Probe of custom hostnames and zones on Cloudflare. The probe checks which hostnames, zones and routes Cloudflare
-refuses. The probe also checks that an accepted hostname or zone stays pending as long as public DNS has no records for
-it.
+"""Probe of custom hostnames and zones on Cloudflare. Checks which hostnames, zones and routes Cloudflare refuses. Also
+checks that an accepted hostname or zone stays pending while public DNS has no records for it.
 
-The probe names hosts below a domain that has no zone in the account, and publishes no DNS record.
+The probe uses hostnames below a domain that has no zone in the account, and publishes no DNS record.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def _hostnames(zone: Zone) -> Iterator[Fact]:
 
 
 def _route(zone: Zone, host: str) -> None:
-    """Creates a route without a script for a host. The probe deletes the route at its end."""
+    """Creates a route for a host. The route has no script. The probe deletes the route at its end."""
     route = zone.api.workers.routes.create(zone_id=zone.id, pattern=f"{host}/*")
     zone.later(zone.api.workers.routes.delete, route.id, zone_id=zone.id)
 

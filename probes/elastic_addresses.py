@@ -1,5 +1,5 @@
-"""A probe of Elastic IP addresses. An address moves from one EC2 instance to a second one. Then the second instance is
-terminated.
+"""A probe of Elastic IP addresses. Moves an address from one EC2 instance to a second instance, and then terminates the
+second instance.
 
 Two instances of the smallest type run for some minutes. With their public addresses, they cost less than a cent (EC2
 pricing; VPC pricing, "Public IPv4 addresses").
@@ -16,10 +16,10 @@ from probes.waiting import becomes_true
 
 _TYPE = "t4g.nano"
 _IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-minimal-kernel-default-arm64"
-# An availability zone of us-east-1. If the zone does not offer `_TYPE`, EC2's error says so.
+# An availability zone of us-east-1. If the zone does not offer the instance type `_TYPE`, the error of EC2 says so.
 _ZONE = "use1-az4"
-# An instance that loses its Elastic IP address gets another public one "within a few minutes" (EC2 User Guide, "Elastic
-# IP addresses").
+# An instance that loses its Elastic IP address gets a new public address "within a few minutes" (EC2 User Guide,
+# "Elastic IP addresses").
 _TIMEOUT_SECONDS = 300.0
 
 
@@ -36,8 +36,8 @@ class _Instances:
         account.later(self._release)
 
     def start(self) -> str:
-        """Starts an instance with an automatic public address, and waits until it runs. Returns the instance's ID. The
-        instance is terminated when the probe ends.
+        """Starts an instance that gets a public address automatically, and waits until it runs. Returns the instance's
+        ID. The instance is terminated when the probe ends.
         """
         interface = {"DeviceIndex": 0, "SubnetId": self._subnet, "AssociatePublicIpAddress": True}
         started = self._ec2.run_instances(
@@ -69,7 +69,9 @@ class _Instances:
         return self._described(id).get("State", {}).get("Name", "")
 
     def _described(self, id: str) -> Mapping[str, Any]:
-        """Returns the description of an instance. It is empty while EC2 does not show a new instance yet."""
+        """Returns the description of an instance. Returns an empty description while EC2 does not list a new instance
+        yet.
+        """
         found = self._ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": [id]}])["Reservations"]
         return found[0]["Instances"][0] if found else {}
 

@@ -29,10 +29,10 @@ class Fact:
 
 @dataclass(frozen=True)
 class Probe(Generic[Cloud]):
-    """A check of documented facts of one cloud. `source` names the document that states the facts.
+    """A probe: a check of documented facts about one cloud. `source` names the document that states the facts.
 
-    The argument of `check` gives access to the cloud, such as an `AwsAccount` or a `Zone` of Cloudflare. `check`
-    creates resources in the cloud, and yields a result for each fact. The resources are deleted when the probe ends.
+    The function `check` creates resources in the cloud, and yields a result for each fact. Its argument gives access to
+    the cloud, such as an `AwsAccount` or a `Zone` of Cloudflare. The resources are deleted when the probe ends.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""Probes the claims of the tokens from GitHub Actions with which a workflow deploys.
+"""Probes the claims in the tokens of GitHub Actions. A workflow uses such a token to deploy.
 
-The probe runs in a job of a workflow with the permission `id-token: write`.
+The probe runs in a job of a workflow that has the permission `id-token: write`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ _IMMUTABLE = re.compile(r"repo:[^@/:]+@\d+/[^@/:]+@\d+:.+")
 
 @dataclass(frozen=True)
 class GithubJob:
-    """A job of GitHub Actions. `environment` has the variables with which a job requests a token."""
+    """A job of GitHub Actions. `environment` contains the variables that the job needs to request a token."""
 
     environment: Mapping[str, str]
     http: httpx.Client
     recording: Recording
 
     def claims(self) -> Mapping[str, Any]:
-        """Requests a token for the job, and returns its claims. Records neither the token nor the claims.
+        """Requests a token for the job, and returns its claims. The recording contains neither the token nor the
+        claims.
 
         Raises ProbeError outside of a job with the permission `id-token: write`.
         """

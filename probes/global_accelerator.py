@@ -1,5 +1,5 @@
-"""A probe of Global Accelerator, which checks what its API accepts, in which order resources are deleted, which
-tags count in conditions of IAM policies, and which aliases of accelerators Route 53 accepts.
+"""A probe of Global Accelerator. It checks what the API accepts, and in which order resources must be deleted. It
+checks which tags the conditions of IAM policies see, and which aliases of accelerators Route 53 accepts.
 
 AWS bills an accelerator for each hour or part of an hour, 2.5 cents (Global Accelerator pricing). An Elastic IP address
 costs half a cent for an hour (VPC pricing).
@@ -19,7 +19,8 @@ from probes.route53 import REFUSED, HostedZone
 _OREGON = "us-west-2"
 _HTTPS = [{"FromPort": 443, "ToPort": 443}]
 _TAG = "environment"
-# The hosted zone of all accelerators, for alias records (Route 53 API Reference, "AliasTarget": HostedZoneId).
+# The hosted zone ID that alias records for any accelerator must name (Route 53 API Reference, "AliasTarget":
+# HostedZoneId).
 _ALIASES_ZONE = "Z2BJ6XQ5FK7U4H"
 
 
@@ -78,8 +79,8 @@ def _accelerator(account: AwsAccount) -> Iterator[Fact]:
 
 
 def _answer_elsewhere(account: AwsAccount) -> str:
-    """Sends a request to Global Accelerator in a region other than us-west-2. Returns `accepted`, or why the request
-    failed. AWS offers this API only in us-west-2, and usually runs no server for the API elsewhere.
+    """Sends a request to Global Accelerator in a region other than us-west-2. Returns `accepted`, or the reason for the
+    failure. AWS offers this API only in us-west-2. Other regions usually have no server for it.
     """
     try:
         return refusal(account.client("globalaccelerator", region=REGION).list_accelerators)
@@ -88,7 +89,7 @@ def _answer_elsewhere(account: AwsAccount) -> str:
 
 
 def _address(account: AwsAccount) -> str:
-    """Allocates an Elastic IP address and returns its allocation id. The probe releases the address at its end."""
+    """Allocates an Elastic IP address, and returns its allocation id. The address is released when the probe ends."""
     ec2 = account.client("ec2", region=_OREGON)
     address = ec2.allocate_address(Domain="vpc")["AllocationId"]
     account.later(ec2.release_address, AllocationId=address)
@@ -111,7 +112,9 @@ def _aliases(account: AwsAccount, accelerator: str) -> Iterator[Fact]:
 
 
 def _tags(account: AwsAccount, listener: str, group: str) -> Iterator[Fact]:
-    """Yields facts about whether IAM conditions on an accelerator's tag apply to its listener and endpoint group."""
+    """Yields facts about IAM conditions on an accelerator's tag: do they also apply to the listener and the endpoint
+    group of the accelerator?
+    """
     changes = ["globalaccelerator:UpdateListener", "globalaccelerator:UpdateEndpointGroup"]
     statements = [_allow_tagged(changes, "probe"), _allow_tagged(["globalaccelerator:DescribeListener"], "other")]
     api = account.as_role(statements)("globalaccelerator", region=_OREGON)

@@ -11,8 +11,8 @@ import requests
 
 from probes.recording import Recording
 
-# The seconds that a request waits for its response. A request that waits for an operation of Compute Engine is answered
-# within two minutes (Compute Engine API, "zoneOperations.wait").
+# The seconds that a request waits for its response. Compute Engine answers a request for the end of an operation within
+# two minutes (Compute Engine API, "zoneOperations.wait").
 _TIMEOUT_SECONDS = 150.0
 
 
@@ -20,8 +20,8 @@ _TIMEOUT_SECONDS = 150.0
 class GoogleProject:
     """The Google Cloud project in which probes create resources. `session` has the credentials of the project.
 
-    The names of all resources contain `run`, so that the names of simultaneous runs differ. `cleanup` deletes the
-    resources when a probe ends.
+    The names of all resources contain the text `run`. It differs for each run, and two runs at the same time therefore
+    use different names. `cleanup` deletes the resources when a probe ends.
     """
 
     run: str
@@ -35,7 +35,9 @@ class GoogleProject:
         return f"artifact-edge-probe-{self.run}-{kind}"
 
     def send(self, call: str, method: str, url: str, body: Any = None) -> requests.Response:
-        """Sends a request with the credentials of the project. Records the response under the text `call`."""
+        """Sends a request with the credentials of the project. Records the response; `call` is the name of the request
+        in the recording.
+        """
         answer = self.session.request(method, url, json=body, timeout=_TIMEOUT_SECONDS)
         error = "" if answer.ok else answer.reason or ""
         self.recording.add(call, answer.status_code, error, answer.headers, None)

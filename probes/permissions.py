@@ -18,9 +18,9 @@ from probes.aws import (
 from probes.dynamodb import create_table
 from probes.fact import Fact, Probe, ProbeError
 
-# IAM policies in the Pulumi program have conditions on the resource tag with this key.
+# The key of a resource tag. IAM policies of the Pulumi program have conditions on this tag.
 _TAG = "environment"
-# The role that AWS KMS creates with the first multi-Region key of an account.
+# The service-linked role that AWS KMS creates when an account gets its first multi-Region key.
 _LINKED_ROLE = "AWSServiceRoleForKeyManagementServiceMultiRegionKeys"
 
 
@@ -65,7 +65,7 @@ def _delete_policy(account: AwsAccount, name: str) -> None:
 
 
 def _regional_sessions(account: AwsAccount) -> Iterator[Fact]:
-    # Roles from `as_known_role` may call `kms:ListAliases`.
+    # `as_known_role` allows each role to call `kms:ListAliases`. The role therefore needs no further statements.
     _, role = account.as_known_role([])
     session = {"RoleArn": role, "RoleSessionName": "elsewhere"}
     credentials = session_credentials(account.client("sts", region="eu-west-1"), session)

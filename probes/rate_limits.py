@@ -1,5 +1,5 @@
-"""Probe of the rate limiting bindings of workers. The probe checks which settings Cloudflare accepts for a binding, and
-that a binding counts each key separately.
+"""Probe of the rate limiting bindings of workers. Checks which settings Cloudflare accepts for a binding. Also checks
+that a binding counts the calls of each key separately.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from typing import Any, cast
 
 DIRECTORY = Path(__file__).with_name("recorded")
 
-# Values that differ between two runs or that identify the account, each with the text that replaces the value.
+# Regular expressions for values that differ between two runs, or that identify the account. The second item of each
+# pair is the text that replaces the value.
 _REPLACED = (
     (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"\b[0-9a-f]{32,64}\b"), "<hex>"),
@@ -25,7 +26,7 @@ _REPLACED = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:\d\d)?"), "<time>"),
     (re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL), "<pem>"),
 )
-# The names of fields that a recording leaves out: fields with a different value in each response, and fields that can
+# Matches the names of fields that a recording leaves out. Such a field has a different value in each response, or can
 # contain a secret.
 _DROPPED = re.compile(
     r"(?i)request-?id|host-?id|passphrase|password|secret|token|private-?key|version-?id|cf-ray|nonce"
@@ -51,8 +52,8 @@ class Answer:
 class Recording:
     """The responses of a cloud during one run of a probe, in order.
 
-    `run` is the text that the names of all resources of this run contain. The recording replaces this text, so that
-    recordings of two runs are equal.
+    The names of all resources of this run contain the text `run`. The recording replaces this text with a placeholder.
+    Recordings of two runs can therefore be compared.
     """
 
     def __init__(self, run: str) -> None:
@@ -60,9 +61,7 @@ class Recording:
         self.answers: list[Answer] = []
 
     def add(self, call: str, status: int, error: str, headers: Mapping[str, str], body: Any) -> None:
-        """Adds a response to the recording. The recording contains no secrets, and contains placeholders for IDs and
-        times.
-        """
+        """Adds a response to the recording. Leaves out secrets, and replaces IDs and times with placeholders."""
         kept = {name.lower(): value for name, value in headers.items() if name.lower() in _KEPT_HEADERS}
         self.answers.append(Answer(self._clean(call), status, error, self._clean(kept), self._clean(body)))
 
@@ -93,8 +92,8 @@ def read(file: Path) -> list[Answer]:
 
 
 def differences(recorded: Sequence[Answer], now: Sequence[Answer]) -> list[str]:
-    """Returns one line of text for each difference between two recordings. Two responses differ if their operation,
-    status or error code differs. A further line says if the recordings have different numbers of responses.
+    """Compares two recordings, and returns one line of text for each difference. Compares the operation, the status and
+    the error code of each response. If the numbers of responses differ, a further line says so.
     """
     found = [
         f"{_shown(new)} was recorded as {_shown(old)}"

@@ -26,8 +26,8 @@ class HostedZone:
         account.later(self._route53.delete_hosted_zone, Id=self.id)
 
     def create(self, label: str, kind: str, **more: Any) -> str:
-        """Tries to create a record set in the zone. Returns `accepted`, or Route 53's error code. The probe deletes the
-        record set at its end.
+        """Tries to create a record set in the zone. Returns `accepted`, or the error code of Route 53. The record set
+        is deleted when the probe ends.
         """
         record = {"Name": f"{label}.{self.name}", "Type": kind, **more}
         code = refusal(self._change, action="CREATE", records=[record])
@@ -36,8 +36,8 @@ class HostedZone:
         return code
 
     def create_all(self, records: Sequence[dict[str, Any]]) -> None:
-        """Creates record sets in the zone, and waits until all name servers of Route 53 have them. The probe deletes
-        the record sets at its end.
+        """Creates record sets in the zone, and waits until all name servers of Route 53 have them. The record sets are
+        deleted when the probe ends.
         """
         id = self._change(action="CREATE", records=records)
         self._account.later(self._change, action="DELETE", records=records)
@@ -45,8 +45,8 @@ class HostedZone:
         self._account.until(lambda: self._route53.get_change(Id=id)["ChangeInfo"]["Status"] == "INSYNC", problem)
 
     def answer(self, label: str) -> str:
-        """Returns the values of the TXT record with which Route 53 answers a query from a resolver in Northern Virginia
-        (Route 53 API Reference, "TestDNSAnswer": ResolverIP).
+        """Returns the values of the TXT record that Route 53 returns to a resolver in Northern Virginia (Route 53 API
+        Reference, "TestDNSAnswer": ResolverIP).
         """
         name = f"{label}.{self.name}"
         found = self._route53.test_dns_answer(HostedZoneId=self.id, RecordName=name, RecordType="TXT")

@@ -1,5 +1,6 @@
-"""Probes which of several record sets Route 53 answers with. The API call TestDNSAnswer returns the answer to a
-resolver in Northern Virginia. The records have no health checks.
+"""Probes which record set Route 53 chooses for its answer if a name has several record sets.
+
+The API call TestDNSAnswer shows the answer for a resolver in Northern Virginia. The records have no health checks.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from probes.aws import AwsAccount
 from probes.fact import Fact, Probe
 from probes.route53 import HostedZone
 
-# Route 53 accepts five requests per second from an account (Route 53 Developer Guide, "Quotas").
+# Pause between requests: Route 53 accepts five requests per second from an account (Route 53 Developer Guide,
+# "Quotas").
 _PAUSE_SECONDS = 0.25
 _ANSWERS = 10
 
-# Locations that contain Northern Virginia, the smallest one first.
+# Places for geolocation records. Each place contains Northern Virginia. The smallest place comes first.
 _PLACES = {
     "state": {"CountryCode": "US", "SubdivisionCode": "VA"},
     "country": {"CountryCode": "US"},
@@ -28,7 +30,7 @@ _EUROPE = {"ContinentCode": "EU"}
 
 
 def _at(longitude: str, bias: int) -> dict[str, Any]:
-    """Returns the location of a geoproximity record west of Northern Virginia, at the same latitude."""
+    """Returns the location of a geoproximity record. It is west of Northern Virginia, at the same latitude."""
     return {"Coordinates": {"Latitude": "38.9", "Longitude": longitude}, "Bias": bias}
 
 
@@ -41,8 +43,9 @@ def _far(bias: int = 0) -> dict[str, Any]:
     return _at("-102.6", bias)
 
 
-# Maps each DNS name to the locations of its two geoproximity records, and to the record that must answer queries. The
-# name `negative` shows whether a bias of -80 multiplies the distance by 1.8 (current guide) or by 5 (older guides).
+# Maps each DNS name to its two geoproximity records, and to the name of the record that Route 53 must choose. The DNS
+# name `negative` tests a bias of -80. It shows whether this bias multiplies the distance by 1.8 (current guide) or by 5
+# (older guides).
 _BIASED = {
     "unbiased": (_near(), _far(), "near"),
     "little": (_near(), _far(40), "near"),
@@ -94,7 +97,7 @@ def _answer(zone: HostedZone, label: str) -> str:
 
 
 def _record(zone: HostedZone, value: str, policy: Mapping[str, Any], label: str) -> dict[str, Any]:
-    """Returns a TXT record with the text `value`, which is also the record's set identifier."""
+    """Returns a TXT record with the text `value`. The set identifier of the record is this text, too."""
     values = {"TTL": 30, "ResourceRecords": [{"Value": f'"{value}"'}]}
     return {"Name": f"{label}.{zone.name}", "Type": "TXT", "SetIdentifier": value, **policy, **values}
 

@@ -1,4 +1,4 @@
-"""Probes how Amazon S3 treats bucket names, replication rules, and copies and reads with preconditions."""
+"""Probes how Amazon S3 handles bucket names, replication rules, and preconditions of copies and reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from probes.aws import AwsAccount, answer, refusal
 from probes.fact import Fact, Probe
 
-# A bucket with a public data set, which belongs to an account of Common Crawl (Registry of Open Data on AWS).
+# A bucket with a public data set. The bucket belongs to an account of Common Crawl (Registry of Open Data on AWS).
 _TAKEN = "commoncrawl"
 # The maximum length of an object's key in bytes (S3 User Guide, "Naming Amazon S3 objects").
 _MOST_KEY_BYTES = 1024
@@ -85,7 +85,7 @@ def _conditional_reads(account: AwsAccount) -> Iterator[Fact]:
 def _long_keys(account: AwsAccount) -> Iterator[Fact]:
     s3, bucket = account.client("s3"), account.bucket("keys", is_versioned=False)
     for size, expected in ((_MOST_KEY_BYTES, (404, "NoSuchKey")), (_MOST_KEY_BYTES + 1, (400, "KeyTooLongError"))):
-        # The key has `size` bytes: é has two bytes in UTF-8, and each k has one.
+        # The key has `size` bytes in UTF-8: two for the letter é, and one for each letter k.
         found = answer(s3.get_object, Bucket=bucket, Key="é" + "k" * (size - 2))
         yield Fact(f"S3 answers {' '.join(map(str, expected))} to a key of {size} bytes", found == expected, str(found))
 

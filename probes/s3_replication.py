@@ -1,4 +1,4 @@
-"""Probes which permissions an S3 replication role needs on the KMS key that encrypts the replica bucket."""
+"""Probes S3 replication to a bucket with a KMS key. Which permissions does the replication role need on this key?"""
 
 from __future__ import annotations
 
@@ -50,9 +50,11 @@ def _bucket_keys(account: AwsAccount) -> Iterator[Fact]:
 
 
 def _written(s3: Any, bucket: str, status: str) -> tuple[str, str]:
-    """Writes objects to a bucket, one after another, until S3 gives one of them the replication status `status`.
-    Returns the last object's key and its replication status. One object is not enough, because AWS evaluates a changed
-    policy only after some seconds.
+    """Writes objects to a bucket, one after another, until the newest object has the replication status `status`.
+    Returns the key and the status of the newest object.
+
+    One object is not enough. AWS applies a changed policy only after some seconds, and the first objects may still get
+    the old status.
     """
     keys: list[str] = []
 
@@ -72,7 +74,7 @@ def _status(s3: Any, bucket: str, key: str) -> str:
 
 
 def _replicate(s3: Any, role: str, buckets: Mapping[str, str], key: str) -> None:
-    """Creates a rule that replicates all objects of the source bucket, and encrypts the copies with a KMS key."""
+    """Creates a replication rule for all objects of the source bucket. The copies are encrypted with a KMS key."""
     destination = {
         "Bucket": f"arn:aws:s3:::{buckets['replica']}",
         "EncryptionConfiguration": {"ReplicaKmsKeyID": key},

@@ -30,7 +30,9 @@ def _replicas(account: AwsAccount) -> Iterator[Fact]:
 
 
 def _value(manager: Any, name: str, expected: str) -> str:
-    """Waits at most two minutes for the value `expected`. Returns the replica's value, or an error code."""
+    """Waits until the replica has the value `expected`, for at most two minutes. Returns the replica's value, or an
+    error code.
+    """
 
     def read() -> str:
         code = refusal(manager.get_secret_value, SecretId=name)
@@ -41,7 +43,7 @@ def _value(manager: Any, name: str, expected: str) -> str:
 
 
 def _remove_replica(manager: Any, replica: Any, name: str) -> None:
-    """Removes the replica, and waits until it is gone, because the secret cannot be deleted before."""
+    """Removes the replica, and waits until it is gone. Secrets Manager does not delete a secret that has a replica."""
     manager.remove_regions_from_replication(SecretId=name, RemoveReplicaRegions=[_ELSEWHERE])
     becomes_true(lambda: refusal(replica.describe_secret, SecretId=name) != "accepted", _TIMEOUT_SECONDS)
 

@@ -1,5 +1,6 @@
-"""Probes the upload of worker versions without deployment: which uploads Cloudflare refuses, what an upload leaves
-unchanged, and how many versions stay deployable. The probes' workers answer no requests.
+"""Probes the upload of worker versions that are not deployed. The probes check which uploads Cloudflare refuses, and
+which settings an upload leaves unchanged. They also check how many versions can still be deployed. The workers of the
+probes answer no requests.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ export default {
 _FILE = ("index.js", _SCRIPT.encode(), "application/javascript+module")
 _METADATA = {"main_module": "index.js", "compatibility_date": "2026-11-01"}
 _MIGRATION = "10211"
-# The share of invocations that the script logs. A changed share shows that a version has changed the script's settings.
+# The share of invocations that Workers Logs keeps for the script. If the share changes, a version has changed the
+# script's settings.
 _RATE = 0.5
 _DEPLOYABLE = 100
 
@@ -33,7 +35,7 @@ def _uploads(zone: Zone) -> Iterator[Fact]:
     migrations = {"new_tag": "v1", "new_sqlite_classes": ["Counter"]}
     code = zone.refusal(_upload, zone, migrations=migrations)
     yield Fact("a version with a migration of Durable Objects is refused", code == _MIGRATION, code)
-    # The documentation does not say what the setting `observability` does in a version's upload.
+    # The documentation does not say what Cloudflare does with the setting `observability` in the upload of a version.
     code = zone.refusal(_upload, zone, observability={"enabled": False})
     yield Fact("the upload of a version does not change the script's settings", _rate(zone) == _RATE, code)
     _deploy(zone, _upload(zone))
@@ -51,14 +53,14 @@ def _old_versions(zone: Zone) -> Iterator[Fact]:
 
 
 def _put(zone: Zone) -> None:
-    """Uploads the script with the API endpoint that also deploys the uploaded version."""
+    """Uploads the script through an API endpoint that also deploys it."""
     metadata = {**_METADATA, "observability": {"enabled": True, "head_sampling_rate": _RATE}}
     zone.api.workers.scripts.update(zone.name, account_id=zone.account, metadata=metadata, files=[_FILE])
     zone.later(zone.api.workers.scripts.delete, zone.name, account_id=zone.account)
 
 
 def _upload(zone: Zone, **more: Mapping[str, Any]) -> str:
-    """Uploads a version of the script without deploying it. `more` are further members of the version's metadata.
+    """Uploads a version of the script without deploying it. `more` contains more fields for the version's metadata.
     Returns the version's id.
     """
     created = zone.api.workers.scripts.versions.with_raw_response.create(
@@ -77,7 +79,7 @@ def _deploy(zone: Zone, version: str) -> None:
 
 
 def _rate(zone: Zone) -> float | None:
-    """Returns the share of invocations that the settings of the script tell Workers Logs to keep."""
+    """Returns the share of invocations that Workers Logs keeps. The share is one of the script's settings."""
     settings = zone.api.workers.scripts.script_and_version_settings.get(zone.name, account_id=zone.account)
     return settings.observability.head_sampling_rate if settings.observability else None
 

@@ -1,4 +1,4 @@
-"""Waits until a cloud shows the effect of a probe's change."""
+"""Waits until a change that a probe has made takes effect in the cloud."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ def until(condition: Callable[[], bool], problem: str, timeout_seconds: float) -
 
 
 def becomes_true(condition: Callable[[], bool], timeout_seconds: float) -> bool:
-    """Waits until `condition` returns true, and returns whether this happens within `timeout_seconds`."""
+    """Waits until `condition` returns true, for at most `timeout_seconds`. Returns whether the condition became true in
+    this time.
+    """
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         if time.monotonic() > deadline:

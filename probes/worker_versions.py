@@ -1,5 +1,5 @@
-"""Probes the versions and deployments of workers: how requests spread over the versions of a deployment, which
-deployments Cloudflare refuses, and how Workers Observability counts the requests of each version.
+"""Probes the versions and deployments of workers. How do requests spread over the versions of a deployment? Which
+deployments does Cloudflare refuse? How does Workers Observability count the requests of each version?
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def _refusals(zone: Zone, old: str, new: str) -> Iterator[Fact]:
 
 
 def _counts(zone: Zone, old: str, new: str) -> Iterator[Fact]:
-    """Yields two facts: whether Workers Observability counts the invocations of each version, and whether it can count
-    only the invocations with a status of 500 or higher.
+    """Yields two facts about Workers Observability: whether it counts the invocations of each version, and whether it
+    can count only the invocations with a status of 500 or higher.
     """
     for _ in range(10):
         zone.send("/failure")
@@ -108,7 +108,7 @@ def _answers(zone: Zone) -> Counter[str]:
 
 
 def _put(zone: Zone, version: str, secret: str) -> None:
-    """Uploads the script with the API endpoint that also deploys the uploaded version."""
+    """Uploads the script through an API endpoint that also deploys it."""
     bindings = [*_named(version), {"type": "secret_text", "name": "KEY", "text": secret}]
     observability = {"enabled": True, "head_sampling_rate": 1}
     metadata = {**_metadata(bindings), "observability": observability}

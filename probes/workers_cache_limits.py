@@ -1,7 +1,7 @@
 """Probes the limits of Workers Cache: the maximum size of a stored response, and the maximum rate of purges.
 
-The probe uses up the account's limit of purges. For some minutes, Cloudflare therefore refuses all other purges of the
-account.
+The probe exhausts the account's limit for purges. Cloudflare therefore refuses all other purges of the account for some
+minutes.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Probes of Workers KV. They check that a location which has read a key does not see a later change of the key at once.
-They also check how many keys a bulk read may name.
+"""Probes of Workers KV. After a Cloudflare location has read a key, it does not see a change of the key at once. The
+probes check this delay. They also check how many keys one bulk read may name.
 """
 
 from __future__ import annotations

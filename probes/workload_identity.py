@@ -1,4 +1,6 @@
-"""Probes which workload identity pools and providers Google Cloud accepts, and what happens to deleted ones."""
+"""Probes which workload identity pools and providers Google Cloud accepts. Also probes what happens to a deleted pool
+or provider.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,7 @@ def _refused(text: str, status: int) -> Fact:
 
 
 def _wait_for_state(project: GoogleProject, url: str, state: str) -> None:
-    """Waits until a pool is in a state, because Google Cloud changes pools in operations that take some seconds."""
+    """Waits until a pool has the given state. Google Cloud needs some seconds to change a pool."""
 
     def reached() -> bool:
         answer = project.send("iam GetPool", "GET", url)

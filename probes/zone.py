@@ -15,17 +15,18 @@ from probes.fact import ProbeError
 from probes.recording import Recording
 from probes.waiting import until
 
-# The maximum number of seconds that a probe waits until all locations of Cloudflare serve a new hostname's certificate
-# and a new script's route.
+# A probe waits at most this many seconds until all locations of Cloudflare know a new hostname. A location must have
+# the hostname's certificate and the script's route.
 _TIMEOUT_SECONDS = 120.0
 
 
 class Zone:
     """The active Cloudflare zone with the name `zone`. `api` is a client with the token of the zone's account.
 
-    The names of all resources contain `run`, so that the names of simultaneous runs differ. `http` sends requests to
-    the deployed workers. `origin` is the host of the user's server on port 8443, or empty if the user names no host.
-    `domain` is a domain without a zone in the account, or empty if the user names no domain.
+    The names of all resources contain the text `run`. It differs for each run, and two runs at the same time therefore
+    use different names. `http` sends requests to the deployed workers. `origin` is the host of the user's server on
+    port 8443, or empty if the user names no host. `domain` is a domain without a zone in the account, or empty if the
+    user names no domain.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Zone:
         self._cleanup.callback(remove, *values, **arguments)
 
     def publish(self) -> None:
-        """Routes a hostname in the zone to the probe's script, and waits until the script answers requests to this
+        """Routes a hostname of the zone to the probe's script. Waits until the script answers requests to this
         hostname.
         """
         self.add_proxied_name(self._host)
@@ -67,21 +68,21 @@ class Zone:
         self.until(self._answers, f"{self._host} does not answer")
 
     def host(self, kind: str = "") -> str:
-        """Returns a hostname in the Cloudflare zone. No other run of the probe uses this hostname. If `kind` is empty,
-        the hostname is the one of the deployed worker script. Otherwise, the hostname contains `kind`, and has no route
+        """Returns a hostname in the Cloudflare zone that only this run of the probe uses. If `kind` is empty, returns
+        the hostname of the deployed worker script. Otherwise, the hostname contains `kind`, and no route leads from it
         to the script.
         """
         return f"{self.name}-{kind}.{self._zone}" if kind else self._host
 
     def add_proxied_name(self, name: str) -> None:
-        """Adds a proxied DNS record to the Cloudflare zone. The record's address is in the discard prefix (RFC 6666),
-        so no server answers there.
+        """Adds a proxied DNS record to the Cloudflare zone. No server answers at the record's address, because this
+        address is in the discard prefix (RFC 6666).
         """
         self._add_record(name, "AAAA", "100::", proxied=True)
 
     def add_unreachable_name(self, name: str) -> None:
-        """Adds a DNS record without proxy to the Cloudflare zone. No router delivers packets to its address, which is
-        for documentation (RFC 5737).
+        """Adds a DNS record without proxy to the Cloudflare zone. No server answers at the record's address, because
+        this address is reserved for documentation (RFC 5737).
         """
         self._add_record(name, "A", "192.0.2.1", proxied=False)
 
@@ -92,8 +93,8 @@ class Zone:
         self.later(self.api.dns.records.delete, record.id, zone_id=self.id)
 
     def purge(self, path: str) -> None:
-        """Purges the URL of a path from the cache of the Cloudflare zone. This does not purge Workers Cache, which is a
-        separate cache.
+        """Purges the URL of a path from the cache of the Cloudflare zone. Workers Cache is a separate cache, and keeps
+        its copy.
         """
         self.api.cache.purge(zone_id=self.id, files=[f"https://{self._host}{path}"])
 
@@ -105,8 +106,8 @@ class Zone:
         cross_version: bool,
         bindings: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """Deploys a worker script to Cloudflare. `cache` says for each entrypoint whether Workers Cache stores its
-        responses.
+        """Deploys a worker script to Cloudflare. `cache` maps each entrypoint to true if Workers Cache stores the
+        responses of the entrypoint.
         """
         upload = _upload(source, cache, cross_version, bindings)
         self.api.workers.scripts.update(self.name, account_id=self.account, **upload)
@@ -125,8 +126,8 @@ class Zone:
         return answer
 
     def read(self, path: str) -> str:
-        """Requests `path` from the deployed worker script, reads the response to its end, and drops the body. Returns
-        the id in the header `x-call`. A response from a cache has the id of an earlier response.
+        """Requests `path` from the deployed worker script, reads the whole response, and drops the body. Returns the id
+        in the header `x-call`. A cached response has the id of an earlier response.
         """
         with self._http.stream("GET", f"https://{self._host}{path}") as answer:
             for _ in answer.iter_raw():

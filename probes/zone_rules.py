@@ -1,8 +1,9 @@
-"""Probe of the firewall rules of a Cloudflare zone. The probe checks how many rules a zone can have, how long they can
-be, and which requests they refuse. It also checks which fields of a rule contain a URL's path as sent, and which
-contain the normalized path.
+"""Probe of the firewall rules of a Cloudflare zone. Checks how many rules a zone can have, how long a rule can be, and
+which requests rules refuse. Also checks which fields of a rule contain the path of a URL as the client sent it, and
+which fields contain the normalized path.
 
-The zone must not have custom rules or rate limiting rules of its own, because each phase of a zone has one ruleset.
+The zone must not have custom rules or rate limiting rules of its own. Each phase of a zone can have only one ruleset,
+and the probe creates this ruleset.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ _FREE_PLAN = "Free Website"
 # The maximum length of a firewall rule's expression, in characters.
 _EXPRESSION_MAX = 4096
 _REQUESTS = 2
-# The probe sends more requests than the limit allows, because Cloudflare can answer a few requests above the limit
-# before it refuses an address (WAF, "Rate limiting rules").
+# The probe sends more requests than the limit allows. Cloudflare can answer a few requests above the limit before it
+# refuses the client's address (WAF, "Rate limiting rules").
 _SENT = 100
 _READY = "export default { fetch: () => new Response('ready') };"
 
@@ -56,7 +57,7 @@ def _rules(zone: Zone) -> Iterator[Fact]:
 
 
 def _limits(zone: Zone) -> Iterator[Fact]:
-    """Checks which rules of a zone Cloudflare refuses. The limits of the Free plan are checked only in zones with this
+    """Checks which rules of a zone Cloudflare refuses. Checks the limits of the Free plan only if the zone has this
     plan.
     """
     long = _block(f'http.host eq "{"a" * _EXPRESSION_MAX}"')

@@ -110,8 +110,8 @@ def watch_release(
     often.
 
     An error is a response with a status of 500 or more, or an invocation without a response. The exit code is 0 if the
-    new version is good, and 1 after a rollback. It is 2 if there is no decision; each version then keeps its percentage
-    of the requests.
+    new version is good, and 1 after a rollback. The exit code is 2 if the errors allow no decision. In this case, each
+    version keeps its percentage of the requests.
     """
     worker, rates = _of(stack)
     new, _ = worker.serving().under_way()

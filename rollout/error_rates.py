@@ -36,8 +36,8 @@ class ErrorRates:
         now. The keys of the result are the versions' ids.
 
         Workers Logs stores only a sample of the events. Cloudflare's API can extrapolate from this sample to all
-        events, but this method counts the stored events. From extrapolated numbers, a statistical test would conclude
-        more than the sample shows.
+        events, but this method counts only the stored events. Extrapolated numbers would make a statistical test more
+        certain than the sample permits.
         """
         timeframe = {"from": int(start.timestamp() * 1000), "to": int(time.time() * 1000)}
         failed = {
@@ -48,8 +48,8 @@ class ErrorRates:
                 {"key": "$workers.outcome", "operation": "in", "type": "string", "value": _FAILED},
             ],
         }
-        # New events arrive between the two queries. The query for errors comes first, so that it does not count
-        # an event that the query for requests misses.
+        # New events arrive between the two queries. The query for errors comes first. Otherwise it could count an error
+        # whose request the other query has not counted.
         errors = self._counted(timeframe, [failed])
         requests = self._counted(timeframe, [])
         return {id: Counts(number, min(number, errors.get(id, 0))) for id, number in requests.items()}

@@ -27,11 +27,12 @@ class Counts:
 class Rule:
     """The limits by which a new version of the edge worker is judged good or worse than the old version.
 
-    `minimum` is the number of requests that each version must have answered before their error rates are first compared
-    by a statistical test. The new version is good if it has answered `enough` requests and no such test has found it
-    worse. A new version that fails as often as the old one can be rolled back by chance. `risk` is the maximum
-    probability of such a rollback in one deployment. If the error rates differ by at most `tolerance`, the new version
-    is not worse.
+    A statistical test compares the error rates of the two versions. The first test takes place when each version has
+    answered `minimum` requests. The new version is good if it has answered `enough` requests and no test has found it
+    worse. The new version is never worse if its error rate exceeds the old version's error rate by at most `tolerance`.
+
+    A test can find a new version worse by chance, although it fails as often as the old version. The version is then
+    rolled back without need. `risk` is the maximum probability of such a rollback in one deployment.
     """
 
     minimum: int = 100
@@ -49,10 +50,9 @@ class Verdict(Enum):
 def verdict(new: Counts, old: Counts, rule: Rule, test: int) -> Verdict:
     """Compares the error rates of two versions of the edge worker by a one-sided Fisher's exact test.
 
-    `test` is the number of this test among the tests of the deployment: 1, 2 and so on. A test is repeated while the
-    number of requests grows, and each repetition is another chance of a wrong rollback. The test with the number n
-    therefore gets only the part 1 / (n * (n + 1)) of `rule.risk`. The parts of all tests together are at most
-    `rule.risk`.
+    `test` is the number of this test in the deployment: 1, 2 and so on. The test is repeated while the versions answer
+    more requests. Each repetition adds a chance of a wrong rollback. The test with the number n may therefore use only
+    the part 1 / (n * (n + 1)) of `rule.risk`. The parts of all tests add up to at most `rule.risk`.
     """
     if new.requests < rule.minimum or old.requests < rule.minimum:
         return Verdict.UNDECIDED

@@ -91,9 +91,9 @@ def _decided(
 
 
 def described(new: Version, percentage: float, old: Version, current: tuple[Counts, Counts]) -> Iterator[str]:
-    """Yields a text for the new version of the edge worker, and then a text for the old version. Each text states the
-    percentage of the requests that the version gets, and how many requests and errors it had. `current` has the counts
-    of the new version, and then those of the old version.
+    """Yields two texts: the first about the new version of the edge worker, and the second about the old version. Each
+    text states the version's percentage of the requests, and the numbers of its requests and errors. `current` has the
+    counts of the new version, and then those of the old version.
     """
     for version, share, found in ((new, percentage, current[0]), (old, 100 - percentage, current[1])):
         rate = f"{found.rate * 100:.2f} %"

@@ -115,10 +115,10 @@ class Worker:
         self._deploy([part for part in parts if part[1]], release_message(new.name, percentage))
 
     def roll_back(self) -> tuple[Version, Version]:
-        """Makes an older version answer all requests again. During a release, this is the version from before the
-        release. If no release is under way, it is the version that was deployed before the current one.
+        """Makes an older version answer all requests again. During a release, the older version is the one from before
+        the release. At other times, it is the version that was deployed before the current version.
 
-        Returns the version that no longer answers requests, and the version that now answers all requests.
+        Returns two versions: the one that no longer answers requests, and the one that now answers all requests.
         """
         now = self.serving()
         left, kept = (now.new, now.old) if now.new else (now.old, self._before(now.old))
