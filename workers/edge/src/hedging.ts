@@ -4,6 +4,8 @@
 //
 // Source: Dean and Barroso, "The Tail at Scale", Communications of the ACM 56 (2), "Hedged requests".
 
+import type { SharedLimit } from "./shared_limit";
+
 /** An attempt to get an answer from one server. Each attempt is started at most once. */
 export interface Attempt<T> {
   /**
@@ -38,19 +40,18 @@ export const systemClock: Clock = {
 };
 
 /**
- * Returns the answer of one request. Returns undefined if the request fails, or has no answer after `limit`
- * milliseconds. The function passes a later answer to `discard`, but does not abort the request. An abort would need an
+ * Returns the answer of one request. Returns undefined if the request fails, or has no answer when the limit expires.
+ * The function passes a later answer to `discard`, but does not abort the request. An abort would need an
  * AbortSignal for each request. An AbortSignal takes much processor time even if the answer is not late.
  */
 export function answerWithin<T>(
-  limit: number,
+  limit: SharedLimit,
   start: () => Promise<T | undefined>,
   discard: (answer: T) => void,
-  clock: Clock,
 ): Promise<T | undefined> {
   return new Promise((resolve) => {
     let isLate = false;
-    const cancel = clock.after(limit, () => {
+    const cancel = limit.start(() => {
       isLate = true;
       resolve(undefined);
     });

@@ -5,6 +5,7 @@
 
 import { DEFAULT_FLAGS, type ShieldFlags } from "./experiments";
 import { answerWithin, systemClock } from "./hedging";
+import { SharedLimit } from "./shared_limit";
 import type { Place } from "./shields";
 
 /**
@@ -41,6 +42,8 @@ const STORED: View = { kind: "objects" };
 // The longest wait for the first byte from L1. The limit is high, because L1 may itself wait for shields
 // (shield_nodes.ts). Without a limit, an L1 that never answers would block requests forever.
 const FIRST_BYTE_MILLISECONDS = 30_000;
+const CHECK_MILLISECONDS = 1_000; // the period in which an isolate checks FIRST_BYTE_MILLISECONDS
+const firstByteLimit = new SharedLimit(FIRST_BYTE_MILLISECONDS, CHECK_MILLISECONDS, systemClock);
 const PATH = /^\/(?:(objects)|(filtered|refusals)\/((?:none|[0-9a-f]{64})(?:\.[0-9a-f]{64})?(?:~[0-9a-f]{1,6})?))\/(.+)$/;
 
 /**
@@ -69,7 +72,7 @@ export function l1From(
     // The runtime needs less time for a call that passes only a URL than for a call with a method and headers.
     const isPlain = method === "GET" && isEmpty(sent);
     const start = (): Promise<Response> => (isPlain ? cached.fetch(url) : cached.fetch(url, { method, headers: sent, redirect: "manual" }));
-    const answer = await answerWithin(FIRST_BYTE_MILLISECONDS, start, (late) => void late.body?.cancel(), systemClock);
+    const answer = await answerWithin(firstByteLimit, start, (late) => void late.body?.cancel());
     if (answer === undefined) return undefined;
     if (answer.status === 204 && answer.headers.has(TOO_LARGE_HEADER)) return bypassed(await shields(key, method, headers));
     if ([200, 206, 304, 404, 416].includes(answer.status)) return answer;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { answerWithin, type Attempt, firstAnswer, type Outcome } from "../src/hedging";
+import { type Attempt, firstAnswer, type Outcome } from "../src/hedging";
 import { FakeClock } from "./clock";
 
 /** Emulates servers that answer after some milliseconds, fail at once ("fails") or never answer ("silent"). */
@@ -73,25 +73,6 @@ test("silent places are aborted at their limits, and nothing stays behind", asyn
   assert.deepEqual([aborted, "answer" in result, result.answer], [[0, 1, 2], true, undefined]);
   assert.deepEqual(ended.map(([, outcome, milliseconds]) => [outcome, milliseconds]), Array(3).fill(["failed", 2_000]));
   assert.equal(clock.pending, 0);
-});
-
-test("a single request has no answer after its limit, and a later answer is discarded", async () => {
-  const clock = new FakeClock();
-  const discarded: number[] = [];
-  let answer: (value: number) => void = () => undefined;
-  const start = (): Promise<number> => new Promise((resolve) => (answer = resolve));
-  let result: number | string | undefined = "none yet";
-  const done = answerWithin(1_000, start, (late) => void discarded.push(late), clock).then((value) => (result = value));
-  await clock.advance(999);
-  assert.equal(result, "none yet");
-  await clock.advance(1);
-  await done;
-  assert.deepEqual([result, clock.pending], [undefined, 0]);
-  answer(7);
-  await clock.advance(0);
-  assert.deepEqual(discarded, [7]);
-  assert.equal(await answerWithin(1_000, () => Promise.resolve(7), () => undefined, clock), 7);
-  assert.equal(await answerWithin(1_000, () => Promise.reject(new Error("refused")), () => undefined, clock), undefined);
 });
 
 test("without places there is no answer", async () => {

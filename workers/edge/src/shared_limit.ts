@@ -1,0 +1,53 @@
+// Limits how long requests wait for an answer. All requests of an isolate share a few timers, because a timer for each
+// request takes a twentieth of the processor time of a hit in L1, the cache at the edge.
+//
+// The runtime cancels a timer when the request that started the timer ends. The next request that begins to wait then
+// checks all waits, and starts a new timer. A wait can therefore take longer than the limit if the isolate gets no
+// further request.
+
+import type { Clock } from "./hedging";
+
+interface Wait {
+  until: number;
+  expire: () => void;
+}
+
+export class SharedLimit {
+  // All waits, in the order in which they reach the limit. A Set iterates in the order of insertion.
+  readonly #waits = new Set<Wait>();
+  #nextCheck = -Infinity;
+
+  /**
+   * `limit` is the longest wait in milliseconds. While a request waits, the isolate checks all waits every `period`
+   * milliseconds.
+   */
+  constructor(
+    private readonly limit: number,
+    private readonly period: number,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Calls `expire` at the first check after the limit. The returned function cancels this call. */
+  start(expire: () => void): () => void {
+    const now = this.clock.now();
+    const wait = { until: now + this.limit, expire };
+    this.#waits.add(wait);
+    if (now >= this.#nextCheck) this.#check(now);
+    return () => void this.#waits.delete(wait);
+  }
+
+  #check(now: number): void {
+    for (const wait of this.#waits) {
+      if (wait.until > now) break;
+      this.#waits.delete(wait);
+      wait.expire();
+    }
+    if (this.#waits.size === 0) return;
+    this.#nextCheck = now + this.period;
+    this.clock.after(this.period, () => {
+      const then = this.clock.now();
+      // Another request may have checked the waits in the meantime, and started the next timer.
+      if (then >= this.#nextCheck) this.#check(then);
+    });
+  }
+}
