@@ -22,9 +22,9 @@ from emulation.engine.find import Report
 from emulation.gcp.spanner.programs import postgres_programs
 from emulation.layout import Sandbox
 
-# The oldest major version of Node that a supported Debian release contains. The pinned tools of the edge worker run on
-# this version.
-OLDEST_NODE = 20
+# The oldest supported version of Node, as major and minor version. The pinned tools of the edge worker run on this
+# version, and its test runner accepts the option --test-concurrency.
+OLDEST_NODE = (20, 10)
 
 # Maps each required program or file to the Debian package that contains it. Traffic Server is the cache of shields and
 # of PoPs (L1), and skopeo is the client for images. Only tests run PostgreSQL, docker-registry and NGINX. PostgreSQL
@@ -120,11 +120,12 @@ def _check_node() -> None:
         version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         raise PrerequisiteError("node is missing; on Debian: apt-get install nodejs npm") from None
-    major = re.match(r"v(\d+)\.", version)
-    if major is None or int(major[1]) < OLDEST_NODE:
+    found = re.match(r"v(\d+)\.(\d+)\.", version)
+    if found is None or (int(found[1]), int(found[2])) < OLDEST_NODE:
+        major, minor = OLDEST_NODE
         raise PrerequisiteError(
-            f"node is {version}, and {OLDEST_NODE} or newer is needed; install it with: "
-            f"npm install --global n && n {OLDEST_NODE}"
+            f"node is {version}, and {major}.{minor} or newer is needed; install it with: "
+            f"npm install --global n && n {major}"
         )
 
 

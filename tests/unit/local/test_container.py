@@ -42,7 +42,7 @@ def test_the_image_has_every_required_program() -> None:
 
 def test_the_default_base_has_a_supported_node() -> None:
     found = re.search(r"^ARG BASE=node:(\d+)-bookworm$", DOCKERFILE, re.MULTILINE)
-    assert found and int(found[1]) >= OLDEST_NODE
+    assert found and int(found[1]) >= OLDEST_NODE[0]
 
 
 def test_the_image_exposes_the_port_of_the_proxy_on_all_addresses() -> None:
