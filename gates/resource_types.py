@@ -73,7 +73,8 @@ CERTIFICATES = frozenset(
     }
 )
 
-# Types of resources to which DNS records lead clients, such as load balancers and public addresses.
+# Types of resources that clients connect to, such as load balancers and public addresses. DNS records contain the
+# addresses of these resources.
 ENTRANCES = frozenset(
     {
         "aws:cloudfront/distribution:Distribution",

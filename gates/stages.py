@@ -99,11 +99,11 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _raise_ranks(urn: str, change: Change, ranks: dict[str, int]) -> bool:
-    """Orders the planned changes of the resource `urn` and of the resources that `urn` uses. Moves changes to later
-    applies only. Returns whether any change moved.
+    """Orders the planned changes of the resource `urn` and of the resources that `urn` uses. Postpones
+    changes to later runs of `pulumi up` where necessary. Returns whether the function has postponed a change.
 
-    If the new state of `urn` uses another resource, the other resource changes in the same apply as `urn`, or earlier.
-    If only the old state uses the other resource, the other resource changes in the same apply as `urn`, or later.
+    If the new state of `urn` uses another resource, the other resource changes in the same run as `urn`, or earlier. If
+    only the old state uses the other resource, the other resource changes in the same run as `urn`, or later.
     """
     before = dict(ranks)
     if change.new is not None:

@@ -19,8 +19,8 @@ Split = Mapping[str, float]
 # leads to the accelerator.
 DIALS = " traffic dials"
 
-# Shares of clients that differ by less than this number count as equal, because the rounding of numbers can cause such
-# a difference.
+# The plan gate treats two shares of clients as equal if their difference is smaller than this number. Rounding can
+# cause such a small difference.
 ROUNDING = 1e-9
 
 _ROUTING = (

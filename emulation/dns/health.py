@@ -203,8 +203,8 @@ class HealthChecks:
         """Probes the endpoint of a health check. Returns the reason of the failure, or an empty string after a success.
 
         The endpoint is healthy if at least one of its addresses answers. Route 53 requires that more than 18 % of its
-        health checkers reach the endpoint. The sandbox resolves the endpoint's name at three locations. Each location
-        represents a third of the health checkers, so each address represents at least a third.
+        health checkers reach the endpoint. The sandbox resolves the endpoint's name at three locations, and each
+        location represents a third of the health checkers. An address that answers is therefore enough.
 
         An accelerator can lead each location to a different server. The probe therefore connects to an accelerator's
         address from all locations. The endpoint is healthy if one of these connections succeeds.

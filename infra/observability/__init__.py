@@ -1,10 +1,10 @@
 """Alarms. Each tier defines its own alarms. For each cloud, one component creates all alarms on this cloud.
 
 A tier's component has the attribute `alarms`. A `CloudWatchAlarm` watches a metric in CloudWatch. A
-`CloudMonitoringAlarm` watches a metric in Cloud Monitoring. cloud_run_alarms.py has alarms on Cloud Run services and
-Pub/Sub subscriptions, which several tiers use. The programs in stacks/ pass each alarm to the component of its cloud:
-`CloudWatchObservability` (cloudwatch.py) or `CloudMonitoringObservability` (cloud_monitoring.py). Each alarm needs a
-heading in docs/operations.md.
+`CloudMonitoringAlarm` watches a metric in Cloud Monitoring. Several tiers use Cloud Run services and Pub/Sub
+subscriptions, so cloud_run_alarms.py defines the alarms on both. The programs in stacks/ pass each alarm to the
+component of its cloud: `CloudWatchObservability` (cloudwatch.py) or `CloudMonitoringObservability`
+(cloud_monitoring.py). Each alarm needs a heading in docs/operations.md.
 """
 
 from __future__ import annotations

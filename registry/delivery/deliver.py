@@ -178,8 +178,8 @@ class Delivery:
         touched = set(names)
         package = of_partition(partition)
         documents = package.documents(snapshot.known, touched, self._url, self._origin.read)
-        # A package is new if this delivery includes the changes of all its metadata records. The origin then has no
-        # documents of the package yet.
+        # A package is new if this delivery includes the changes of all its metadata records. The origin has no
+        # documents of a new package.
         new = snapshot.known.facts.keys() <= touched
         for document in documents:
             self._origin.render(document, snapshot.revision, snapshot.published, new=new)

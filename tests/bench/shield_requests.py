@@ -59,8 +59,8 @@ class Breakdown:
 
 
 def is_document(key: str) -> bool:
-    """Returns whether the key is that of a document, which a publish can change. L1 keeps such an object for seconds
-    only.
+    """Returns whether a key is the key of a document. A new version of a package changes the package's documents, so
+    L1, the cache at the edge, keeps documents for a few seconds only.
     """
     return _DOCUMENT.fullmatch(key) is not None
 

@@ -174,8 +174,8 @@ def _children(pid: int) -> list[int]:
 
 @contextmanager
 def deployed(*, small_disk: bool = False) -> Generator[Stack]:
-    """Starts emulated clouds, and yields an empty stack in them. Environment variables name these clouds until the end
-    of the `with` block.
+    """Starts emulated clouds, and yields an empty stack in them. Until the end of the `with` block, environment
+    variables contain the addresses of these clouds.
 
     With `small_disk`, the Pulumi state is on a separate file system, which a test can fill. Each Pulumi operation adds
     about 1 MB to the state's history, so only tests with few operations fit on this file system.

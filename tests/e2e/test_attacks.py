@@ -43,7 +43,9 @@ def pop() -> Generator[OwnPop]:
 
 
 def on_cloudflare(up: Up, client: int) -> Edge:
-    """Returns a PoP of the emulated Cloudflare. Each test has its own `client`: the last byte of the IP address."""
+    """Returns a PoP of the emulated Cloudflare. `client` is the last byte of the client's IP address. Each test uses
+    an address of its own.
+    """
     hostname = urlsplit(str(up.outputs()["url"])).hostname or ""
     address = (up.sandbox.pop_address(POPS[0]), POP_HTTPS_PORT)
     return Edge(address, hostname, health.edge_authority(up.sandbox), f"{up.sandbox.loopback}.210.{client}")

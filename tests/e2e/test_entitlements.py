@@ -240,7 +240,8 @@ def test_a_resync_repairs_the_edge(up: Up, target: Target, clients: list[httpx.C
     resync.resync(target)
     missing, lost = create(target, ["npm:@acme/*:pull"])
     stale, spoilt = create(target, ["npm:@acme/*:pull"])
-    # First, the change stream must have delivered everything. A later delivery would write the deleted entry again.
+    # The test waits until the change stream has delivered all changes. A delivery after the deletion below would write
+    # the deleted entry again.
     until_delivered(target)
     edge_values(target).delete(f"token:{lost}", **where(target))
     wrong = json.dumps({**entry(target, spoilt), "grants": ["npm:nothing:pull"]}).encode()

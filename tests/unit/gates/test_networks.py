@@ -49,8 +49,8 @@ def weights(before: int, after: int) -> Steps:
 
 
 def region(op: str, name: str) -> Steps:
-    """Returns a plan's steps for the DNS records of our own PoPs in one region: an alias, and the address of one
-    machine.
+    """Returns the steps of a plan that concern the DNS records of our own PoPs in one region. The records are an alias
+    record, and an address record of one machine.
     """
     policy = [{"region": name}]
     alias = {"name": "pops.example.com", "type": "A", "setIdentifier": name, "latencyRoutingPolicies": policy}

@@ -40,8 +40,8 @@ PREVIOUS_ENGINE = 'trap "touch ended; exit" TERM; touch started; while :; do sle
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """Creates a sandbox with the script ENGINE in place of its Pulumi engine. `make down` assumes that the emulated
-    clouds of this sandbox run.
+    """Creates a sandbox with the script ENGINE in place of its Pulumi engine. No emulated cloud is running, but
+    `make down` is told that all of them are.
     """
     engine = tmp_path / "pulumi"
     engine.write_text(ENGINE)

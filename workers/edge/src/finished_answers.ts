@@ -1,6 +1,5 @@
-// Lets L1 store immutable objects with exactly the headers that clients get. The worker can then pass a hit on
-// unchanged and need not make a new response. Documents are not stored in this way, because their headers vary between
-// clients.
+// Lets L1 store immutable objects with exactly the headers that clients get. The worker can then send a hit to the client
+// without changes. Documents are not stored in this way, because their headers vary between clients.
 
 import { BELOW_HEADER, BELOW_TIMING_HEADER, clientHeaders, isImmutable } from "./client_headers";
 import { PREDICTED_HEADER } from "./l1";

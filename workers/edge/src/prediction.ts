@@ -21,8 +21,8 @@ export interface Budget {
   share: number;
 }
 
-// The maximum of `#allowance`, the number of prefetches that may still reach shields. One large install needs about
-// this number of prefetches.
+// The maximum of `#allowance`, which is the number of prefetches that may still reach shields. The maximum is large
+// enough for the prefetches of one large install.
 const BURST = 1_000;
 const DEPTH = 16; // the longest chain of dependencies that the worker follows from the requested document
 // The maximum number of objects that wait for their prefetch. Documents and files wait in separate queues, and the

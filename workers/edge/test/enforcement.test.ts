@@ -16,8 +16,8 @@ let ids = 0;
 
 /**
  * Emulates an isolate that has just received a new edge policy. Returns a pair of a function and an array. The function
- * returns the policy's decision on a tarball at a given time. The array gets the key of each list of refusals that the
- * isolate reads.
+ * returns the policy's decision on a tarball at a given time. A list of refusals says which artifacts of a package the
+ * policy refuses. When the isolate reads such a list, the list's key is added to the array.
  */
 function isolate(list: () => Record<string, string>): [(file: string, now: number, name?: string) => Promise<Ruling>, string[]] {
   const [id, read]: [string, string[]] = [String(ids++), []];

@@ -1,5 +1,5 @@
-// Tests copies that L1 stores with the headers for clients. The tests check which objects have such copies. They also
-// check that a hit and a miss have the same headers, except for the headers that name the tier.
+// L1, the cache at the edge, stores some objects together with the headers that clients get. Tests which objects these
+// are. Also tests that a hit and a miss have the same headers, except for the headers that name the tier.
 
 import assert from "node:assert/strict";
 import { type IncomingMessage, request, type ServerResponse } from "node:http";
