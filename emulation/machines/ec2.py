@@ -11,7 +11,7 @@ import boto3
 
 from emulation.aws.changes import ChangedRegions
 from emulation.layout import Sandbox
-from emulation.machines.machine import Instance
+from emulation.machines.instance import Instance
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -11,7 +11,7 @@ from emulation.gcp import metadata_clients
 from emulation.gcp.api import INSTANCES_PATH
 from emulation.gcp.boot_disks import runs_cloud_init
 from emulation.layout import Sandbox
-from emulation.machines.machine import Instance
+from emulation.machines.instance import Instance
 
 
 class GceMachines:

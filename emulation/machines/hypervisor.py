@@ -9,7 +9,9 @@ from typing import Protocol
 
 from emulation.layout import Sandbox
 from emulation.machines.cloud_init import UserDataError
-from emulation.machines.machine import BootError, Instance, Machine, Report, forget, machine_directory
+from emulation.machines.instance import BootError, Instance
+from emulation.machines.machine import Machine, forget, machine_directory
+from emulation.machines.supervisor import Report
 from emulation.machines.systemd import UnitError
 
 

@@ -3,67 +3,38 @@ start."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import json
 import os
-import pwd
 import shutil
-import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from emulation import processes
-from emulation.layout import INSTANCES_PATH, Sandbox
-from emulation.machines import clock, cloud_init, systemd
-from emulation.machines.substitutions import NVME_BYTES, Place, substituted
+from emulation.cloudflare import workerd
+from emulation.layout import IMPORT_ROOT, Sandbox
+from emulation.machines import cloud_init, systemd, users
+from emulation.machines.commands import Commands, create_directories
+from emulation.machines.instance import BootError, Instance
+from emulation.machines.substitutions import Place, substituted
+from emulation.machines.supervisor import Alarm, Report, Supervisor
+from emulation.pki import public_authorities
 
 # The maximum length of a Unix socket's path in bytes (unix(7): 108 bytes with the final zero byte). Traffic Server
 # creates sockets in the directory of its machine.
 _SOCKET_PATH_LIMIT = 107
 _LONGEST_SOCKET = "run/artifact-edge/processerver.sock"
 
-_LONGEST_PAUSE = 30.0
-_STEADY_SECONDS = 60.0
-
-Report = Callable[[str], None]
-
-
-class BootError(Exception):
-    """Raised when an emulated machine cannot boot. The error's message names the file, command, package or user that
-    prevents the boot.
-    """
-
-
-@dataclass(frozen=True)
-class Instance:
-    """A running virtual machine, as the API of its cloud describes it.
-
-    `disks` lists the names of the machine's local NVMe disks in /dev/disk/by-id. On Google Cloud, `metadata_host` is
-    the address of the machine's metadata server; on EC2 it is empty.
-    """
-
-    id: str
-    address: str
-    user_data: str
-    disks: tuple[str, ...] = ("nvme-Amazon_EC2_NVMe_Instance_Storage_AWS00000000000000001",)
-    metadata_host: str = ""
-
-    @property
-    def generation(self) -> str:
-        """Returns a hash of a machine's address and user data. The machine runs its first boot again when the hash
-        changes."""
-        return hashlib.sha256(f"{self.address}\n{self.user_data}".encode()).hexdigest()
+# The file in a machine's directory that describes the machine's instance.
+_DESCRIPTION = "instance.json"
 
 
 class Machine:
     """An emulated machine. The method `boot` runs the first boot if the machine is new, or if its address or user data
-    has changed. Otherwise `boot` only starts the machine's services. The method `tend` later keeps the services and
-    timers running.
+    has changed. Otherwise `boot` only starts the machine's services, after a reboot with an empty /run. The method
+    `tend` later keeps the services and timers running.
     """
 
     def __init__(self, sandbox: Sandbox, instance: Instance, report: Report) -> None:
@@ -73,19 +44,26 @@ class Machine:
         self._directory = machine_directory(sandbox, instance.id)
         self._place = Place(sandbox, self._directory / "root", instance.address, instance.metadata_host)
         self._state = self._directory / "state.json"
-        self._services: dict[str, _Supervisor] = {}
-        self._timers: list[_Alarm] = []
+        self._services: dict[str, Supervisor] = {}
+        self._timers: list[Alarm] = []
 
     def boot(self) -> None:
         """Runs the first boot of an emulated machine unless the machine has already booted with its present address and
-        user data. Then starts the systemd units that the boot enabled.
+        user data. Later boots start the systemd units that the first boot enabled.
         """
         enabled = self._enabled_before()
         if enabled is None:
             stop(self._sandbox, self.instance.id)
             self._report(f"{self.instance.id} boots at {self.instance.address}")
-            enabled = self._first_boot()
-            self._state.write_text(json.dumps({"generation": self.instance.generation, "enabled": enabled}))
+            self._record_boot(self._first_boot())
+            return
+        if self._boots_recorded() != self.instance.reboots:
+            self._report(f"{self.instance.id} reboots")
+            stop(self._sandbox, self.instance.id)
+            self._empty_memory()
+            self._record_boot(enabled)
+        if users.has_own_users(self._place.root):
+            self._start_resolver()
         for unit in enabled:
             self._start(unit)
 
@@ -104,10 +82,25 @@ class Machine:
             return None
         return state["enabled"] if state["generation"] == self.instance.generation else None
 
+    def _boots_recorded(self) -> int:
+        return json.loads(self._state.read_text()).get("reboots", 0)
+
+    def _record_boot(self, enabled: Sequence[str]) -> None:
+        state = {"generation": self.instance.generation, "enabled": enabled, "reboots": self.instance.reboots}
+        self._state.write_text(json.dumps(state))
+
+    def _empty_memory(self) -> None:
+        """Does to a machine's directory what a reboot does to the disk: /run, which is in memory, is empty, and systemd
+        then creates the directories that tmpfiles.d lists.
+        """
+        shutil.rmtree(self._place.root / "run", ignore_errors=True)
+        for file in sorted((self._place.root / "etc/tmpfiles.d").glob("*.conf")):
+            create_directories(self._place.root, file)
+
     def _first_boot(self) -> list[str]:
         self._check_place()
         config = cloud_init.parse(self.instance.user_data)
-        commands = _Commands(self._place, self.instance.disks)
+        commands = Commands(self._place, self.instance.disks, self._start, self._equip)
         self._write_instance_id()
         for argv in config.boot_commands:
             commands.run(argv)
@@ -144,18 +137,72 @@ class Machine:
         target.write_text(substituted(file.path, file.content, self._place))
         target.chmod(file.permissions)
 
+    def _equip(self) -> None:
+        """Gives a machine what its image, its network and its host have on EC2: the command systemctl, the public
+        certificate authorities, and workerd.
+        """
+        root = self._place.root
+        command = root / "usr/local/sbin/systemctl"
+        command.parent.mkdir(parents=True, exist_ok=True)
+        command.write_text(
+            f"#!/bin/sh\nPYTHONPATH={IMPORT_ROOT} exec {sys.executable} -m emulation.machines.systemctl "
+            f'--directory {self._sandbox.directory} --instance {self.instance.id} "$@"\n'
+        )
+        command.chmod(0o755)
+        authorities = root / users.AUTHORITIES
+        authorities.parent.mkdir(parents=True, exist_ok=True)
+        authorities.write_bytes(public_authorities(self._sandbox.path("pki", "edge-ca.pem").parent))
+        program = root / "usr/local/bin/workerd"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.unlink(missing_ok=True)
+        program.symlink_to(workerd.binary())
+        (self._directory / _DESCRIPTION).write_text(json.dumps(asdict(self.instance)))
+        self._start_resolver()
+
+    def _start_resolver(self) -> None:
+        """Starts the resolver of a machine that has a `resolv.conf` of its own, if the resolver does not run yet."""
+        options = ("--directory", self._sandbox.directory, "--address", self.instance.address)
+        command = (sys.executable, "-m", "emulation.machines.resolver", *options)
+        processes.start(self._sandbox, f"machine-{self.instance.id}-resolver", command, cwd=IMPORT_ROOT)
+
     def _start(self, unit: str) -> None:
-        text = (self._place.root / "etc/systemd/system" / unit).read_text()
         if unit.endswith(".timer"):
-            timer = systemd.parse_timer(unit, text)
-            service = (self._place.root / "etc/systemd/system" / timer.service).read_text()
-            self._timers.append(_Alarm(timer, self._supervisor(systemd.parse_service(timer.service, service))))
+            timer = systemd.parse_timer(unit, self._unit_file(unit))
+            self._timers.append(Alarm(timer, self.service(timer.service)))
+        elif unit.endswith(".target"):
+            for wanted in systemd.parse_target(unit, self._unit_file(unit)):
+                self._start(wanted)
         else:
-            keeper = self._services[unit] = self._supervisor(systemd.parse_service(unit, text))
+            self._start_service(unit)
+
+    def _start_service(self, unit: str) -> None:
+        keeper = self.service(unit)
+        if keeper.runs_once:
+            # A boot ends although such a service fails.
+            keeper.run_once()
+        else:
+            self._services[unit] = keeper
             keeper.tend()
 
-    def _supervisor(self, service: systemd.Service) -> _Supervisor:
-        return _Supervisor(self._sandbox, self.instance, self._place, service, self._report)
+    def service(self, unit: str) -> Supervisor:
+        """Returns a supervisor of a service of the machine, from the service's unit file."""
+        service = systemd.parse_service(unit, self._unit_file(unit))
+        return Supervisor(self._sandbox, self.instance, self._place, service, self._report)
+
+    def _unit_file(self, unit: str) -> str:
+        """Returns the text of a unit's file. In the file of a template, `%i` is the name of the instance."""
+        template, instance = systemd.template_of(unit)
+        file = self._place.root / "etc/systemd/system" / template
+        if not file.is_file():
+            raise systemd.UnitError(f"{unit} has no unit file")
+        return file.read_text().replace("%i", instance)
+
+
+def instance_of(sandbox: Sandbox, instance_id: str) -> Instance:
+    """Returns the instance of a machine that has run its first boot."""
+    described: dict[str, Any] = json.loads((machine_directory(sandbox, instance_id) / _DESCRIPTION).read_text())
+    described["disks"] = tuple(described["disks"])
+    return Instance(**described)
 
 
 def machine_directory(sandbox: Sandbox, instance_id: str) -> Path:
@@ -177,212 +224,3 @@ def forget(sandbox: Sandbox, instance_id: str) -> None:
     """
     stop(sandbox, instance_id)
     shutil.rmtree(machine_directory(sandbox, instance_id), ignore_errors=True)
-
-
-class _Commands:
-    """Emulates the commands that the user data of a machine may run. Raises BootError for a command that is not
-    emulated.
-    """
-
-    def __init__(self, place: Place, disks: Sequence[str]) -> None:
-        self._place = place
-        self._disks = disks
-        self.enabled: list[str] = []
-
-    def run(self, argv: Sequence[str]) -> None:
-        match list(argv):
-            case ["systemctl", "mask", _] | ["systemctl", "daemon-reload"] | ["udevadm", "control", "--reload"]:
-                # The emulation ignores these commands of user data. The commands would change the host's own systemd
-                # units and udev rules.
-                pass
-            case ["udevadm", "trigger", "--settle", "--subsystem-match=block"]:
-                self._attach_nvme()
-            case ["/usr/local/sbin/install-packages", *packages]:
-                for package in packages:
-                    _check_package(package)
-            case ["systemctl", "restart", "chrony.service"]:
-                self._check_clock()
-            case ["systemctl", "enable", "--now", unit]:
-                if not (self._place.root / "etc/systemd/system" / unit).is_file():
-                    raise BootError(f"runcmd enables {unit}, which write_files does not contain")
-                self.enabled.append(unit)
-            case _:
-                raise BootError(f"user data runs {' '.join(argv)!r}, which is not supported")
-
-    def _check_clock(self) -> None:
-        """Checks only which time servers the machine's chrony configuration names. The emulated machine uses the host's
-        clock.
-        """
-        config = self._place.root / "etc/chrony/chrony.conf"
-        servers = clock.ON_COMPUTE_ENGINE if self._place.metadata_host else clock.ON_EC2
-        try:
-            clock.check_sources(config.read_text() if config.exists() else "", servers)
-        except clock.ClockError as error:
-            raise BootError(str(error)) from error
-
-    def _attach_nvme(self) -> None:
-        for disk in self._disks:
-            device = self._place.root / "dev/disk/by-id" / disk
-            device.parent.mkdir(parents=True, exist_ok=True)
-            with device.open("ab") as file:
-                file.truncate(NVME_BYTES)
-            _change_owner(device, _service_account("trafficserver"))
-
-
-class _Supervisor:
-    """Keeps one systemd service of an emulated machine running. Each further failure in a row doubles the pause before
-    the next restart.
-    """
-
-    def __init__(
-        self, sandbox: Sandbox, instance: Instance, place: Place, service: systemd.Service, report: Report
-    ) -> None:
-        self._sandbox = sandbox
-        self._instance = instance
-        self._name = f"machine-{instance.id}-{service.name.removesuffix('.service')}"
-        self._place = place
-        self._service = service
-        self._report = report
-        self._user = _service_account(service.user)
-        self._pid: int | None = None
-        self._started = 0.0
-        self._pause = service.restart_seconds
-        self._not_before = 0.0
-
-    def tend(self) -> None:
-        now = time.monotonic()
-        running = processes.pid_of(self._sandbox, self._name)
-        if running is not None:
-            self._pid = running
-            if now - self._started > _STEADY_SECONDS:
-                self._pause = self._service.restart_seconds
-            return
-        if self._pid is not None:
-            self._schedule_restart(now)
-        if now >= self._not_before:
-            self._start_service(now)
-
-    def run_once(self) -> None:
-        """Runs a systemd service of type oneshot until it ends, and reports a failure."""
-        self._run(self._service.command)
-
-    def _start_service(self, now: float) -> None:
-        self._make_directories()
-        if all(self._run(argv) for argv in self._service.prepare):
-            self._pid = processes.start(
-                self._sandbox, self._name, self._service.command, env=self._environment(), user=self._user
-            )
-            self._started = now
-        else:
-            self._back_off(now)
-
-    def _schedule_restart(self, now: float) -> None:
-        # When a service has ended, its remaining child processes are killed, because they would still hold the
-        # service's ports. systemd does the same with the control group of a service.
-        with suppress(ProcessLookupError):
-            os.killpg(self._pid or 0, signal.SIGKILL)
-        self._pid = None
-        self._report(f"{self._name} ended; starts again in {self._pause:.0f} s")
-        self._back_off(now)
-
-    def _back_off(self, now: float) -> None:
-        self._not_before = now + self._pause
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-
-    def _make_directories(self) -> None:
-        for directory in self._service.directories:
-            path = self._place.root / directory.lstrip("/")
-            path.mkdir(parents=True, exist_ok=True)
-            _change_owner(path, self._user)
-
-    def _run(self, argv: Sequence[str]) -> bool:
-        environment = {**_of_the_host(), **self._environment()}
-        try:
-            done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=60)
-        except subprocess.TimeoutExpired:
-            self._report(f"{self._name}: {argv[0]} took longer than 60 s")
-            return False
-        # The sandbox's user runs the scripts of a service, because the service's own user may lack the permission to
-        # run the sandbox's Python. Afterwards, the service's user becomes the owner of the files that the scripts
-        # wrote.
-        for path in _paths_below(self._place.root / "run"):
-            with suppress(FileNotFoundError):  # A running service may have removed the file.
-                _change_owner(path, self._user)
-        if done.returncode != 0:
-            self._report(f"{self._name}: {argv[0]} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
-        return done.returncode == 0
-
-    def _environment(self) -> dict[str, str]:
-        environment = _cloud_environment(self._sandbox, self._instance)
-        for path in self._service.environment_files:
-            environment |= systemd.parse_environment(Path(path).read_text())
-        return environment
-
-
-class _Alarm:
-    def __init__(self, timer: systemd.Timer, keeper: _Supervisor) -> None:
-        self._timer = timer
-        self._supervisor = keeper
-        self._due = time.monotonic() + timer.after
-
-    def tend(self) -> None:
-        if time.monotonic() >= self._due:
-            self._due = time.monotonic() + self._timer.every
-            self._supervisor.run_once()
-
-
-def _of_the_host() -> dict[str, str]:
-    """Returns the variables of this host's environment that programs of an emulated machine need, such as PATH. Cloud
-    credentials are left out."""
-    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-
-
-def _cloud_environment(sandbox: Sandbox, instance: Instance) -> dict[str, str]:
-    """Returns the environment variables that make boto3 on an emulated machine use the emulated AWS. On EC2, boto3 also
-    finds the credentials of the machine's role.
-    """
-    if instance.metadata_host:
-        return {"AWS_ENDPOINT_URL": sandbox.aws_url, "AWS_EC2_METADATA_DISABLED": "true"}
-    metadata = f"{sandbox.aws_url}{INSTANCES_PATH}/{instance.id}/"
-    return {"AWS_ENDPOINT_URL": sandbox.aws_url, "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata}
-
-
-def _check_package(package: str) -> None:
-    present = {
-        "trafficserver": lambda: shutil.which("traffic_manager") is not None,
-        "python3-boto3": lambda: importlib.util.find_spec("boto3") is not None,
-    }
-    if package not in present:
-        raise BootError(f"package {package} is not supported; supported are {', '.join(sorted(present))}")
-    if not present[package]():
-        raise BootError(f"package {package} is not installed on this host: apt-get install {package}")
-
-
-def _service_account(user: str | None) -> str | None:
-    """Returns the user that a service of an emulated machine runs as, or None for the user that runs the sandbox.
-
-    The result is always None if root does not run the sandbox, because only root can switch to another user. Raises
-    BootError when this host has no user with this name.
-    """
-    if user is None or os.geteuid() != 0:
-        return None
-    try:
-        pwd.getpwnam(user)
-    except KeyError as error:
-        raise BootError(
-            f"user {user} does not exist on this host; its package creates the user: apt-get install {user}"
-        ) from error
-    return user
-
-
-def _change_owner(path: Path, user: str | None) -> None:
-    if user is not None:
-        shutil.chown(path, user)
-
-
-def _paths_below(directory: Path) -> Iterator[Path]:
-    if directory.is_dir():
-        yield directory
-    # os.walk skips a directory that a service has removed meanwhile.
-    for parent, folders, files in os.walk(directory):
-        yield from (Path(parent) / name for name in (*folders, *files))

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulation.layout import AWS_PORT, DNS_PORT, GCP_PORT, Sandbox
+from emulation.layout import AWS_PORT, DNS_PORT, FUNCTIONS_PORT, GCP_PORT, POP_HTTPS_PORT, Sandbox
 
 # The directories of which each emulated machine has its own copy. All machines share the other directories of this
 # host, such as those with installed programs.
@@ -24,12 +24,13 @@ _OWN_DIRECTORIES = (
     "/etc/systemd",
     "/etc/udev",
     "/run/artifact-edge",
+    "/usr/local/bin",
     "/usr/local/sbin",
     "/var/lib/cloud",
     "/var/cache/artifact-edge",
     "/var/log/artifact-edge",
 )
-_OWN_PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])")
+_OWN_PATH = re.compile(rf"(?<![\w./])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])")
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,33 @@ SUBSTITUTIONS = (
     ),
     Substitution(
         "several machines share one loopback address: within a machine, its own address is that",
-        r"/etc/artifact-edge/.*",
+        r"/etc/artifact-edge/.*|/usr/local/s?bin/.*",
         re.compile(r"\b127\.0\.0\.1\b"),
         lambda _, place: place.address,
+    ),
+    Substitution(
+        "only root may listen at port 443, so PoPs of a sandbox listen at another port",
+        r"/etc/artifact-edge/nginx\.conf",
+        re.compile(r"(?<=\blisten )443(?= ssl )"),
+        lambda _, place: f"{place.address}:{POP_HTTPS_PORT}",
+    ),
+    Substitution(
+        "so a machine asks itself at that port",
+        r"/usr/local/sbin/fetch-settings",
+        re.compile(r"(?<=^FRONT = \()(\S+), 443(?=\)$)", re.MULTILINE),
+        lambda match, _: f"{match[1]}, {POP_HTTPS_PORT}",
+    ),
+    Substitution(
+        "the public addresses of a sandbox are addresses of the loopback network",
+        r"/etc/artifact-edge/worker\.capnp",
+        re.compile(r'(?<=name = "shields", network = \(allow = \["public")(?=\])'),
+        lambda _, __: ', "local"',
+    ),
+    Substitution(
+        "the URLs of functions lead to the emulated Lambda, which speaks plain HTTP",
+        r"/etc/artifact-edge/worker\.capnp",
+        re.compile(r'(?<=name = "internet", )network = .*(?=\),$)', re.MULTILINE),
+        lambda _, place: f'external = (address = "{place.sandbox.functions_address}:{FUNCTIONS_PORT}", http = ())',
     ),
     Substitution(
         "the emulated S3 speaks plain HTTP on a port of its own",
@@ -118,7 +143,7 @@ SUBSTITUTIONS = (
     ),
     Substitution(
         "boto3 comes with the Python that runs the emulation, not from a system package",
-        r"/usr/local/sbin/.*",
+        r"/usr/local/s?bin/.*",
         re.compile(r"\A#!/usr/bin/python3$", re.MULTILINE),
         lambda _, __: f"#!{sys.executable}",
     ),

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 _MEANT = {
     "Service": {
         "CacheDirectory",
+        "Environment",
         "EnvironmentFile",
+        "ExecReload",
         "ExecStart",
         "ExecStartPre",
         "LogsDirectory",
@@ -23,24 +25,38 @@ _MEANT = {
         "RestartSec",
         "RuntimeDirectory",
         "Type",
+        "UMask",
         "User",
+        "WorkingDirectory",
     },
     "Timer": {"OnActiveSec", "OnUnitActiveSec"},
+    "Unit": {"Wants"},
 }
 
 # The systemd directives that the emulation accepts and ignores. Most of these directives order the start of units or
 # restrict what a service may do. A sandbox starts units on a running host, and has no secrets to protect.
 _PASSED_OVER = {
-    "Unit": {"After", "Description", "Requisite", "StartLimitIntervalSec", "Wants"},
+    "Unit": {"After", "Description", "PartOf", "Requisite", "StartLimitIntervalSec", "Wants"},
     "Service": {
+        "CapabilityBoundingSet",
         "Group",
+        "KillSignal",
         "LimitNOFILE",
+        "LockPersonality",
         "NoNewPrivileges",
+        "PrivateDevices",
         "PrivateTmp",
+        "ProtectControlGroups",
         "ProtectHome",
+        "ProtectKernelModules",
+        "ProtectKernelTunables",
         "ProtectSystem",
+        "ReadWritePaths",
+        "RestrictAddressFamilies",
+        "RestrictNamespaces",
         "RuntimeDirectoryMode",
         "RuntimeDirectoryPreserve",
+        "TimeoutStopSec",
     },
     "Timer": {"AccuracySec"},
     "Install": {"WantedBy"},
@@ -54,19 +70,33 @@ class UnitError(Exception):
 
 
 @dataclass(frozen=True)
+class Command:
+    """A command of a systemd service. A privileged command runs as root, whatever user the service has."""
+
+    argv: tuple[str, ...]
+    privileged: bool = False
+
+
+@dataclass(frozen=True)
 class Service:
-    """A parsed systemd service unit. The commands in `prepare` run before `command`. `directories` lists the
-    directories in /run, /var/cache and /var/log that systemd creates for the service.
+    """A parsed systemd service unit. The commands in `prepare` run before `command`, and the commands in `reload` while
+    the service runs. `directories` lists the directories in /run, /var/cache and /var/log that systemd creates for the
+    service. `directory` is the working directory. A service that runs once has the type oneshot.
     """
 
     name: str
-    prepare: tuple[tuple[str, ...], ...]
-    command: tuple[str, ...]
+    prepare: tuple[Command, ...]
+    command: Command
     user: str | None
     restart: bool
     restart_seconds: float
+    runs_once: bool = False
+    reload: tuple[Command, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
     environment_files: tuple[str, ...] = ()
     directories: tuple[str, ...] = field(default=())
+    directory: str = "/"
+    umask: str = "0022"
 
 
 @dataclass(frozen=True)
@@ -97,6 +127,9 @@ def parse_service(name: str, text: str) -> Service:
         user=_last(values, "User", "") or None,
         restart=restart == "always",
         restart_seconds=_seconds(name, _last(values, "RestartSec", "100ms")),
+        runs_once=kind == "oneshot",
+        reload=tuple(_command(name, line) for line in values["ExecReload"]),
+        environment=dict(_pair(name, word) for line in values["Environment"] for word in shlex.split(line)),
         environment_files=tuple(values["EnvironmentFile"]),
         directories=tuple(
             f"{parent}/{directory}"
@@ -108,6 +141,8 @@ def parse_service(name: str, text: str) -> Service:
             for line in values[key]
             for directory in line.split()
         ),
+        directory=_last(values, "WorkingDirectory", "/"),
+        umask=_last(values, "UMask", "0022"),
     )
 
 
@@ -119,6 +154,22 @@ def parse_timer(name: str, text: str) -> Timer:
         after=_seconds(name, _last(values, "OnActiveSec", "0")),
         every=_seconds(name, _last(values, "OnUnitActiveSec", "0")),
     )
+
+
+def parse_target(name: str, text: str) -> tuple[str, ...]:
+    """Returns the names of the units that a systemd target starts."""
+    return tuple(unit for line in _directives(name, text, "Unit")["Wants"] for unit in line.split())
+
+
+def template_of(unit: str) -> tuple[str, str]:
+    """Returns the name of the file that describes a systemd unit, and the instance's name, or an empty text if the unit
+    is no instance of a template (systemd.unit(5): the unit `name@instance.service` has the template `name@.service`).
+    """
+    name, at, rest = unit.partition("@")
+    if not at:
+        return unit, ""
+    instance, _, kind = rest.rpartition(".")
+    return f"{name}@.{kind}", instance
 
 
 def parse_environment(text: str) -> dict[str, str]:
@@ -148,13 +199,19 @@ def _directives(name: str, text: str, wanted: str) -> Mapping[str, list[str]]:
     return values
 
 
-def _command(name: str, line: str) -> tuple[str, ...]:
-    # A command with the prefix `+` runs with full privileges in systemd. The emulation does not restrict privileges, so
-    # the prefix has no effect.
+def _command(name: str, line: str) -> Command:
+    # A command with the prefix `+` runs with full privileges.
     words = shlex.split(line.removeprefix("+"))
     if not words or not words[0].startswith("/"):
         raise UnitError(f"{name}: {line!r} does not begin with an absolute path")
-    return tuple(words)
+    return Command(tuple(words), line.startswith("+"))
+
+
+def _pair(name: str, assignment: str) -> tuple[str, str]:
+    key, equals, value = assignment.partition("=")
+    if not equals:
+        raise UnitError(f"{name}: Environment={assignment} has no value")
+    return key, value
 
 
 def _last(values: Mapping[str, list[str]], key: str, default: str) -> str:

@@ -20,7 +20,8 @@ from botocore.credentials import Credentials
 from emulation import processes
 from emulation.layout import AWS_PORT, DNS_PORT, Sandbox
 from emulation.machines.hypervisor import Hypervisor
-from emulation.machines.machine import Instance, machine_directory
+from emulation.machines.instance import Instance
+from emulation.machines.machine import machine_directory
 from infra.blobs import Bucket
 from infra.machines.serving import ServingReports
 from infra.shield import BootSettings

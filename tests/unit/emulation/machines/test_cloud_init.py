@@ -12,8 +12,9 @@ import yaml
 from emulation.layout import Sandbox
 from emulation.machines import cloud_init, systemd
 from emulation.machines.hypervisor import Hypervisor
-from emulation.machines.machine import Instance
+from emulation.machines.instance import Instance
 from emulation.machines.substitutions import SUBSTITUTIONS, Place, substituted
+from emulation.machines.systemd import Command
 from tests.support.enterable_directory import enterable_directory
 
 HEAD = "#cloud-config\n"
@@ -75,8 +76,9 @@ RestartSec=2
 
 def test_service_is_read_with_its_commands_in_order() -> None:
     service = systemd.parse_service("x.service", SERVICE)
-    assert service.prepare == (("/bin/first", "a b"), ("/bin/second",))
-    assert service.command == ("/bin/third",)
+    first, second = Command(("/bin/first", "a b"), privileged=True), Command(("/bin/second",))
+    assert service.prepare == (first, second)
+    assert service.command == Command(("/bin/third",))
     assert (service.user, service.restart_seconds, service.directories) == ("nobody", 2.0, ("/run/artifact-edge",))
 
 
@@ -154,7 +156,7 @@ def chrony(line: str) -> str:
     ("user_data", "problem"),
     [
         (HEAD + "runcmd: [[rm, -rf, /]]", "user data runs 'rm -rf /', which is not supported"),
-        (HEAD + "runcmd: [[/usr/local/sbin/install-packages, nginx]]", "package nginx is not supported"),
+        (HEAD + "runcmd: [[/usr/local/sbin/install-packages, curl]]", "package curl is not supported"),
         (
             HEAD + "runcmd: [[systemctl, enable, --now, x.service]]",
             "enables x.service, which write_files does not contain",

@@ -1,0 +1,113 @@
+"""The users of an emulated machine, and the commands that run as these users.
+
+A machine whose user data adds a user has lists of users and groups of its own. Its programs run in a mount namespace,
+in which these lists and the machine's `resolv.conf` take the place of the host's files in /etc. Only root can make such
+a namespace. All other machines have the host's users, and no namespace.
+
+Reference: adduser(8), unshare(1), setpriv(1).
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from emulation.machines import systemd
+
+# The files of the host that a machine with users of its own replaces.
+_FILES = ("etc/passwd", "etc/group", "etc/resolv.conf")
+# The file with the certificate authorities that the programs of such a machine trust.
+AUTHORITIES = "etc/ssl/public.pem"
+# The numbers that adduser gives to system users on Debian: FIRST_SYSTEM_UID to LAST_SYSTEM_UID of adduser.conf(5).
+_SYSTEM_IDS = range(100, 1000)
+
+# The arguments are the machine's root directory, the working directory, the umask and the command.
+_ENTER = f"""
+set -e
+for file in {" ".join(_FILES)}; do mount --bind "$1/$file" "/$file"; done
+cd "$2"
+umask "$3"
+shift 3
+exec "$@"
+"""
+
+
+class UsersError(Exception):
+    """Raised when a machine cannot have a user. The message names the user."""
+
+
+def add_system_user(root: Path, name: str, name_server: str) -> None:
+    """Adds a user and a group with the same name to a machine, as `adduser --system --group --no-create-home` does. An
+    existing user stays as it is. `name_server` is the address of the machine's DNS resolver.
+
+    Raises UsersError unless root runs the sandbox.
+    """
+    if os.geteuid() != 0:
+        raise UsersError(f"only root can run a machine with a user of its own ({name})")
+    passwd, group, resolver = (root / file for file in _FILES)
+    passwd.parent.mkdir(parents=True, exist_ok=True)
+    users, groups = (file if file.exists() else Path("/etc") / file.name for file in (passwd, group))
+    if name not in dict(_entries(users)):
+        number = _free_number(users, groups)
+        users_text, groups_text = users.read_text(), groups.read_text()
+        passwd.write_text(f"{users_text}{name}:x:{number}:{number}::/nonexistent:/usr/sbin/nologin\n")
+        group.write_text(f"{groups_text}{name}:x:{number}:\n")
+    resolver.write_text(f"nameserver {name_server}\n")
+
+
+def has_own_users(root: Path) -> bool:
+    return (root / _FILES[0]).exists()
+
+
+def ids(root: Path, name: str) -> tuple[int, int] | None:
+    """Returns the numbers of a machine's user and of the user's group, or None if the machine has no such user."""
+    if has_own_users(root):
+        return dict(_entries(root / _FILES[0])).get(name)
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return found.pw_uid, found.pw_gid
+
+
+def in_machine(root: Path, service: systemd.Service, command: systemd.Command) -> Sequence[str]:
+    """Returns the arguments of a process that runs a command of a service on a machine with users of its own."""
+    user: list[str] = []
+    if service.user and not command.privileged:
+        user = ["setpriv", f"--reuid={service.user}", f"--regid={service.user}", "--init-groups", "--"]
+    place = (str(root), service.directory, service.umask)
+    return ["unshare", "--mount", "--", "/bin/sh", "-c", _ENTER, "sh", *place, *user, *command.argv]
+
+
+def check_program(root: Path, name: str, program: str) -> None:
+    """Raises UsersError if a machine's user cannot run a program of the host, such as one in another user's home."""
+    user, group = dict(_entries(root / _FILES[0]))[name]
+    command = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "--", program, "--version"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise UsersError(f"the user {name} cannot run {program}: {result.stderr.strip()}; install it elsewhere")
+
+
+def environment(root: Path, host: Mapping[str, str]) -> dict[str, str]:
+    """Returns the variables with which the programs of a machine find the machine's own programs, and trust the
+    certificate authority of the sandbox.
+    """
+    path = f"{root}/usr/local/sbin:{root}/usr/local/bin:{host.get('PATH', os.defpath)}"
+    return {"PATH": path, "SSL_CERT_FILE": str(root / AUTHORITIES)}
+
+
+def _free_number(users: Path, groups: Path) -> int:
+    taken = {number for file in (users, groups) for _, pair in _entries(file) for number in pair}
+    return next(number for number in _SYSTEM_IDS if number not in taken)
+
+
+def _entries(file: Path) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yields the names in a list of users or groups, each with the numbers of the user and the group (passwd(5),
+    group(5)).
+    """
+    for line in file.read_text().splitlines():
+        name, _, first, second, *_ = [*line.split(":"), ""]
+        yield name, (int(first), int(second) if second.isdigit() else int(first))

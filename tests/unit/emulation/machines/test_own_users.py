@@ -1,0 +1,213 @@
+"""Tests an emulated machine whose user data adds a user: its services run as the machine's own users, in a mount
+namespace, and its programs control these services. Other tests run such a machine with its real programs
+(tests/e2e/test_pop_machine.py).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from emulation.layout import Sandbox
+from emulation.machines.hypervisor import Hypervisor
+from emulation.machines.instance import Instance
+from emulation.machines.machine import stop
+from tests.support.enterable_directory import enterable_directory
+from tests.support.waiting import eventually
+
+LOOPBACK = "127.88"
+ETC = "/etc/artifact-edge"
+ADD_USER = ["adduser", "--system", "--group", "--no-create-home", "artifact-edge"]
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may run a machine with users of its own")
+
+
+@dataclass
+class Host:
+    """An emulated hypervisor with one machine, and the reports of the hypervisor."""
+
+    sandbox: Sandbox
+    instance: Instance
+    reports: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        self._hypervisor = Hypervisor(self.sandbox, [self], self.reports.append)
+
+    def running(self) -> list[Instance]:
+        return [self.instance]
+
+    def tend(self) -> None:
+        self._hypervisor.reconcile()
+
+    def reboot(self) -> None:
+        self.instance = replace(self.instance, reboots=self.instance.reboots + 1)
+        self.tend()
+
+    @property
+    def root(self) -> Path:
+        return self.sandbox.directory / "machines" / self.instance.id / "root"
+
+    def notes(self) -> list[str]:
+        """Returns the lines that the machine's services have written."""
+        file = self.root / "var/log/artifact-edge/notes"
+        return file.read_text().splitlines() if file.exists() else []
+
+
+@contextmanager
+def host(files: Mapping[str, str], *commands: list[str]) -> Generator[Host]:
+    """Yields a hypervisor whose machine has the given files, and whose first boot runs the given commands."""
+    entries = [{"path": path, "permissions": "0755", "content": text} for path, text in files.items()]
+    user_data = "#cloud-config\n" + yaml.safe_dump({"write_files": entries, "runcmd": list(commands)})
+    with enterable_directory() as directory:
+        made = Host(Sandbox(directory=directory, loopback=LOOPBACK), Instance("i-1", f"{LOOPBACK}.2.1", user_data))
+        try:
+            yield made
+        finally:
+            stop(made.sandbox, made.instance.id)
+
+
+TEMPORARY = {
+    "/etc/tmpfiles.d/a.conf": "# comment\nd /run/artifact-edge 0755 root root\n"
+    "d /var/log/artifact-edge 0750 artifact-edge artifact-edge\n"
+}
+CREATE = ["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/a.conf"]
+RELOAD = "ExecReload=/usr/local/sbin/reload $MAINPID\n"
+NOTE = "#!/bin/sh\n{} >> /var/log/artifact-edge/notes\nexec sleep 600\n"
+
+
+def unit(command: str, more: str = "") -> str:
+    return f"[Service]\nUser=artifact-edge\n{more}ExecStart={command}\nRestart=always\n"
+
+
+@needs_root
+def test_services_run_as_the_machines_own_user_with_its_groups_and_umask() -> None:
+    files = {
+        **TEMPORARY,
+        "/usr/local/sbin/note": NOTE.format('echo "$(id -un) $(id -gn) $(umask) $(pwd) $WORD $1"'),
+        "/etc/systemd/system/note@.service": unit("/usr/local/sbin/note %i", "Environment=WORD=w\nUMask=0007\n"),
+        "/etc/systemd/system/all.target": "[Unit]\nWants=note@7.service note@8.service\n",
+    }
+    with host(files, ADD_USER, CREATE, ["systemctl", "enable", "--now", "all.target"]) as machine:
+        machine.tend()
+        assert eventually(lambda: len(machine.notes()) == 2), machine.reports
+        assert sorted(machine.notes()) == [f"artifact-edge artifact-edge 0007 / w {number}" for number in (7, 8)]
+        written = machine.root / "var/log/artifact-edge/notes"
+        assert written.stat().st_mode & 0o777 == 0o660
+        assert "artifact-edge" not in Path("/etc/passwd").read_text()
+
+
+@needs_root
+def test_a_machines_program_restarts_a_service_and_reloads_it() -> None:
+    files = {
+        **TEMPORARY,
+        "/usr/local/sbin/note": NOTE.format("echo started"),
+        "/usr/local/sbin/reload": "#!/bin/sh\necho reload $1 >> /var/log/artifact-edge/notes\n",
+        "/etc/systemd/system/note.service": unit("/usr/local/sbin/note", RELOAD),
+        "/usr/local/sbin/control": (
+            "#!/bin/sh\nfor verb in 'is-active --quiet' restart reload; do\n"
+            f"systemctl $verb note.service; echo $verb $? >> {ETC}/codes; done\n"
+        ),
+        "/etc/systemd/system/control.service": "[Service]\nType=oneshot\nExecStart=/usr/local/sbin/control\n",
+        "/etc/systemd/system/control.timer": "[Timer]\nOnActiveSec=0s\nOnUnitActiveSec=1h\n",
+        f"{ETC}/codes": "",
+    }
+    commands = [
+        ["systemctl", "start", "control.service"],
+        ["systemctl", "enable", "--now", "note.service"],
+        ["systemctl", "enable", "--now", "control.timer"],
+    ]
+    with host(files, ADD_USER, CREATE, *commands) as machine:
+        machine.tend()
+        codes = (machine.root / "etc/artifact-edge/codes").read_text().splitlines()
+        # The first run is before the service's first start.
+        assert codes[0] == "is-active --quiet 3"
+        assert codes[3:] == ["is-active --quiet 0", "restart 0", "reload 0"], machine.reports
+        # Both runs restart the service, so each reloads another process.
+        assert sorted(note.partition(" ")[0] for note in machine.notes()) == ["reload", "reload", "started", "started"]
+        reloaded = {note.partition(" ")[2] for note in machine.notes() if note.startswith("reload ")}
+        assert len(reloaded) == 2
+
+
+@needs_root
+def test_a_reboot_empties_run_keeps_the_disk_and_starts_the_services() -> None:
+    files = {
+        **TEMPORARY,
+        "/usr/local/sbin/note": NOTE.format(
+            "ls /run/artifact-edge | wc -l; touch /run/artifact-edge/mark; echo started"
+        ),
+        "/etc/systemd/system/note.service": "[Service]\nExecStart=/usr/local/sbin/note\nRestart=always\n",
+    }
+    with host(files, ADD_USER, CREATE, ["systemctl", "enable", "--now", "note.service"]) as machine:
+        machine.tend()
+        mark = machine.root / "run/artifact-edge/mark"
+        assert eventually(mark.exists)
+        (machine.root / "run/artifact-edge/in-memory").touch()
+        machine.reboot()
+        assert eventually(mark.exists)
+        assert eventually(lambda: len(machine.notes()) == 2), machine.notes()
+        machine.tend()
+        assert not (machine.root / "run/artifact-edge/in-memory").exists()
+        assert len([report for report in machine.reports if "reboots" in report]) == 1
+
+
+@needs_root
+def test_a_service_that_runs_once_ends_at_each_boot_before_the_next_unit_starts() -> None:
+    files = {
+        **TEMPORARY,
+        "/usr/local/sbin/prepare": "#!/bin/sh\necho prepared >> /var/log/artifact-edge/notes\nexit 1\n",
+        "/usr/local/sbin/note": NOTE.format("echo started"),
+        "/etc/systemd/system/prepare.service": "[Service]\nType=oneshot\nExecStart=/usr/local/sbin/prepare\n",
+        "/etc/systemd/system/note.service": "[Service]\nExecStart=/usr/local/sbin/note\nRestart=always\n",
+    }
+    commands = [["systemctl", "enable", "--now", unit] for unit in ("prepare.service", "note.service")]
+    with host(files, ADD_USER, CREATE, *commands) as machine:
+        machine.tend()
+        assert eventually(lambda: machine.notes() == ["prepared", "started"]), machine.reports
+        machine.reboot()
+        assert eventually(lambda: machine.notes() == ["prepared", "started"] * 2), machine.reports
+
+
+@needs_root
+def test_a_service_without_its_environment_file_starts_once_the_file_is_there() -> None:
+    files = {
+        **TEMPORARY,
+        "/usr/local/sbin/note": NOTE.format("echo $WORD"),
+        "/etc/systemd/system/note.service": unit("/usr/local/sbin/note", f"EnvironmentFile={ETC}/env\nRestartSec=0\n"),
+    }
+    with host(files, ADD_USER, CREATE, ["systemctl", "enable", "--now", "note.service"]) as machine:
+        machine.tend()
+        assert any("cannot start" in report for report in machine.reports)
+        (machine.root / "etc/artifact-edge").mkdir(exist_ok=True)
+        (machine.root / "etc/artifact-edge/env").write_text("WORD=ran\n")
+        machine.tend()
+        assert eventually(lambda: machine.notes() == ["ran"]), machine.reports
+
+
+@needs_root
+def test_a_program_that_the_user_cannot_run_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    with host({}, ADD_USER) as machine:
+        machine.tend()
+        assert f"the user artifact-edge cannot run {program}" in machine.reports[-1]
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        (["systemctl", "start", "x.service"], "starts x.service, which write_files does not contain"),
+        (["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/b.conf"], "the line 'L /run/a - - - - /b' is not supported"),
+    ],
+)
+def test_a_command_that_fails_on_a_real_machine_is_refused(command: list[str], problem: str) -> None:
+    with host({"/etc/tmpfiles.d/b.conf": "L /run/a - - - - /b\n"}, command) as machine:
+        machine.tend()
+        assert problem in machine.reports[-1]
