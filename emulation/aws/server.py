@@ -40,6 +40,7 @@ from emulation.aws.outages import Outages
 from emulation.aws.permissions import Permissions
 from emulation.aws.permissions_boundaries import patch_permissions_boundaries
 from emulation.aws.public_addresses import patch_address_associations
+from emulation.aws.reboots import Reboots, patch_reboots
 from emulation.aws.record_sets import patch_record_sets
 from emulation.aws.replication import Replication
 from emulation.aws.replication_rules import patch_replication_rules
@@ -61,6 +62,7 @@ def serve(sandbox: Sandbox) -> None:
     patch_response_methods()
     patch_public_addresses(sandbox.machine_network)
     patch_address_associations()
+    patch_reboots()
     patch_bucket_names()
     patch_bucket_policies()
     patch_replicas()
@@ -87,7 +89,7 @@ def serve(sandbox: Sandbox) -> None:
     outcomes = RequestOutcomes(replication)
     s3 = RequestCounter(outcomes, addressed_object)
     watched = Alarms(s3, ServiceMetrics(outcomes, replication.waiting))
-    application = Changes(S3Addresses(InstanceMetadata(FunctionCode(GlobalTables(watched)))))
+    application = Changes(S3Addresses(Reboots(InstanceMetadata(FunctionCode(GlobalTables(watched))))))
     make_server(
         sandbox.aws_address, AWS_PORT, cast(Any, application), threaded=True, request_handler=NoRequestLog
     ).serve_forever()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import boto3
 
+from emulation.aws import reboots
 from emulation.aws.changes import ChangedRegions
 from emulation.layout import Sandbox
 from emulation.machines.instance import Instance
@@ -27,9 +28,10 @@ class Ec2Machines:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._session = boto3.Session(aws_access_key_id="hypervisor", aws_secret_access_key="hypervisor")  # noqa: S106
-        self._endpoint = sandbox.aws_url
+        self._url = sandbox.aws_url
         self._clients: dict[str, EC2Client] = {}
         self._user_data: dict[str, str] = {}
+        self._reboots: Mapping[str, int] = {}
         self._seen: dict[str, list[Instance]] = {}
         self._changes = ChangedRegions(sandbox.aws_url, {"ec2"})
 
@@ -38,7 +40,10 @@ class Ec2Machines:
         error of botocore when the emulated EC2 does not answer.
         """
         now = self._changes.now()
-        for region in self._changes.since_seen(now):
+        changed = self._changes.since_seen(now)
+        if changed:
+            self._reboots = reboots.counts(self._url)
+        for region in changed:
             self._seen[region] = list(self._in_region(region))
         self._changes.seen(now)
         return [instance for instances in self._seen.values() for instance in instances]
@@ -63,11 +68,12 @@ class Ec2Machines:
             attribute = client.describe_instance_attribute(InstanceId=identity, Attribute="userData")
             data = base64.b64decode(attribute["UserData"].get("Value", ""))
             self._user_data[identity] = (gzip.decompress(data) if data.startswith(_GZIP) else data).decode()
-        return Instance(identity, described.get("PublicIpAddress", ""), self._user_data[identity])
+        address, reboots_of_it = described.get("PublicIpAddress", ""), self._reboots.get(identity, 0)
+        return Instance(identity, address, self._user_data[identity], reboots=reboots_of_it)
 
     def _client(self, region: str) -> EC2Client:
         if region not in self._clients:
             self._clients[region] = self._session.client(  # pyright: ignore[reportUnknownMemberType]  one of 400 overloads
-                "ec2", region_name=region, endpoint_url=self._endpoint
+                "ec2", region_name=region, endpoint_url=self._url
             )
         return self._clients[region]

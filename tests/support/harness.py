@@ -40,6 +40,7 @@ from emulation.aws import (
     locks,
     permissions_boundaries,
     public_addresses,
+    reboots,
     record_sets,
     replication_rules,
     response_methods,
@@ -161,7 +162,7 @@ def aws_account() -> Generator[None]:
             environment.setattr(DynamoDBBackend, name, method)
         for owner, name, method in table_limits.patches():
             environment.setattr(owner, name, method)
-        for owner, name, method in public_addresses.patches():
+        for owner, name, method in (*public_addresses.patches(), *reboots.patches()):
             environment.setattr(owner, name, method)
         for name, method in global_tables.patches():
             environment.setattr(DynamoHandler, name, method)

@@ -1,0 +1,65 @@
+"""Counts the reboots of each EC2 instance, so that the emulated hypervisor reboots its machine.
+
+On EC2, a terminated instance ignores the request (EC2 API Reference, "RebootInstances"). moto starts it again.
+
+A real EC2 has no such API, because its hypervisors learn of a reboot at once. In a sandbox, they are another process
+than the API.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, cast
+
+import httpx
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.instances import Instance
+
+from emulation.layout import AWS_ACCOUNT_ID
+from emulation.origin_requests import Application
+
+# The path at which GET answers the counts as a JSON object, such as `{"i-0123": 2}`, without those that are zero.
+PATH = "/_artifact-edge/reboots"
+
+
+class Reboots:
+    """WSGI middleware over the emulated AWS API that answers how often each instance was rebooted."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != PATH:
+            return self._application(environ, start_response)
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(dict(_counted())).encode()]
+
+
+def counts(url: str) -> Mapping[str, int]:
+    """Returns how often each instance was rebooted. `url` is the URL of the emulated AWS. Raises httpx.HTTPError when
+    the emulated AWS does not answer.
+    """
+    return httpx.get(f"{url}{PATH}", trust_env=False, timeout=60).raise_for_status().json()
+
+
+def patches() -> Iterator[tuple[type, str, Callable[..., Any]]]:
+    """Yields each method of moto that the emulation replaces: the class, the method's name, and the new method."""
+    yield Instance, "reboot", _reboot
+
+
+def patch_reboots() -> None:
+    for owner, name, method in patches():
+        setattr(owner, name, method)
+
+
+def _reboot(instance: Any) -> None:
+    if instance._state.name == "running":
+        instance.reboots = getattr(instance, "reboots", 0) + 1
+
+
+def _counted() -> Iterator[tuple[str, int]]:
+    for backend in list(cast(Any, ec2_backends)[AWS_ACCOUNT_ID].values()):
+        for instance in backend.all_instances():
+            if count := getattr(instance, "reboots", 0):
+                yield instance.id, count
