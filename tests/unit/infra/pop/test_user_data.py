@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +71,18 @@ def test_machine_runs_the_build_of_workerd_that_tests_run() -> None:
     assert package["version"] == VERSION
     assert binary("arm64").url.endswith(f"/workerd-linux-arm64-{VERSION}.tgz")
     assert len({binary("amd64").sha256, binary("arm64").sha256}) == 2
+
+
+def test_each_boot_fetches_the_settings_before_the_services_that_need_them_start() -> None:
+    commands = cloud_init.parse(render_user_data(SETTINGS, REGION)).run_commands
+    enabled = [argv[-1] for argv in commands if argv[:2] == ("systemctl", "enable")]
+    settings = "artifact-edge-settings.service"
+    units = {Path(path).name: file.content for path, file in files().items() if path.startswith("/etc/systemd/")}
+    waiting = [name for name, text in units.items() if re.search(rf"^After=.*\b{re.escape(settings)}", text, re.M)]
+    # A reboot empties /run, where the settings are. systemd starts at a boot only the units that are enabled.
+    assert len(waiting) == 5
+    assert enabled[0] == settings
+    assert "WantedBy=multi-user.target\n" in units[settings]
 
 
 def test_each_unit_that_boots_is_in_the_user_data() -> None:
