@@ -22,7 +22,7 @@ from emulation.machines.machine import stop
 from tests.support.enterable_directory import enterable_directory
 from tests.support.waiting import eventually
 
-LOOPBACK = "127.88"
+LOOPBACK = "127.65"
 ETC = "/etc/artifact-edge"
 ADD_USER = ["adduser", "--system", "--group", "--no-create-home", "artifact-edge"]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may run a machine with users of its own")

@@ -1,0 +1,195 @@
+"""Boots a PoP machine from its real user data, in a stack that the real engine deploys to the emulated clouds. Clients
+then request published packages from the machine's public address.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from emulation import processes
+from emulation.dns import client
+from emulation.dns.answers import addresses_in
+from emulation.layout import CLIENT_LOCATIONS, POP_HTTPS_PORT
+from local import operator
+from local.clients import Client
+from local.health import edge_authority
+from local.samples import build
+from tests.support.sandbox.installs import npm_install, pip_install
+from tests.support.sandbox.own_stack import OwnStack, own_stack
+from tests.support.waiting import eventually
+
+LOOPBACK = "127.66"
+STACK = "pops"
+DOMAIN = "pops.artifact-edge.example"
+HOSTNAME = f"packages.{DOMAIN}"
+CONFIG = {
+    "aws:region": "us-east-1",
+    "artifact-edge:name": "example",
+    "artifact-edge:domain": DOMAIN,
+    "artifact-edge:tags": {"owner": "platform", "cost_center": "none"},
+    "artifact-edge:blobs": {"store": "s3", "regions": ["us-east-1"], "noncurrent_days": 1, "access_log_days": 7},
+    "artifact-edge:metadata": {"store": "dynamodb", "regions": ["us-east-1"]},
+    "artifact-edge:shields": [{"cloud": "aws", "region": "us-east-1", "machine_type": "i4g.large", "nodes": 1}],
+    "artifact-edge:pops": [{"region": "us-east-1", "machine_type": "i4i.large", "nodes": 1}],
+    "artifact-edge:pops_percent": 100,
+    "artifact-edge:edge": {
+        "account_id": "0123456789abcdef0123456789abcdef",
+        "zone": "artifact-edge-zone.test",
+    },
+    "artifact-edge:protect": False,
+    "artifact-edge:allow_single_region": True,
+}
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root may run a machine with users and a mount namespace of its own"
+)
+
+
+# The systemd units of the machine that run all the time. `worker@` is one of four processes.
+RUNNING_UNITS = {
+    "artifact-edge-entitlements",
+    "artifact-edge-front",
+    "artifact-edge-l1",
+    "artifact-edge-purges",
+    *(f"artifact-edge-worker@{number}" for number in range(4)),
+}
+TARBALL = "/npm/@acme/greeting/-/greeting-1.0.0.tgz"
+
+
+@dataclass(frozen=True)
+class PopMachine:
+    """A stack with one PoP machine, and clients that connect to the machine's public address."""
+
+    stack: OwnStack
+    address: str
+    trust: ssl.SSLContext
+
+    def get(self, path: str, token: str = "") -> httpx.Response:
+        """Requests a path of the clients' hostname. The machine's certificate must be valid for this hostname."""
+        headers = {"Host": HOSTNAME} | ({"Authorization": f"Bearer {token}"} if token else {})
+        with httpx.Client(verify=self.trust, trust_env=False, timeout=60) as http:
+            url = f"https://{self.address}:{POP_HTTPS_PORT}{path}"
+            return http.get(url, headers=headers, extensions={"sni_hostname": HOSTNAME})
+
+    def is_healthy(self) -> bool:
+        try:
+            return self.get("/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def token(self, name: str, *grants: str) -> str:
+        return operator.issue_token(self.stack.sandbox, self.stack.outputs(), name, grants)
+
+    @cached_property
+    def instance(self) -> str:
+        """The ID of the machine's instance on EC2."""
+        described = self.stack.aws("ec2").describe_addresses(PublicIps=[self.address])
+        return described["Addresses"][0]["InstanceId"]
+
+    def processes(self) -> dict[str, int]:
+        """Returns the process IDs of the machine's units that run."""
+        prefix = f"machine-{self.instance}-"
+        names = [name for name in processes.names(self.stack.sandbox) if name.startswith(prefix)]
+        found = {name.removeprefix(prefix): processes.pid_of(self.stack.sandbox, name) for name in names}
+        return {name: pid for name, pid in found.items() if pid is not None and name.startswith("artifact-edge-")}
+
+    def answers(self) -> list[dict[str, Any]]:
+        """Returns the lines of the machine's access log."""
+        log = self.stack.sandbox.directory / "machines" / self.instance / "root/var/log/artifact-edge/access.log"
+        return [json.loads(line) for line in log.read_text().splitlines()]
+
+    def led_to(self) -> set[str]:
+        """Returns the addresses to which DNS leads clients of all locations."""
+        queries = [client.question(HOSTNAME, "A", location) for location in CLIENT_LOCATIONS]
+        answers = [client.send_query(self.stack.sandbox, query).answer for query in queries]
+        return {address for answer in answers for address in addresses_in(answer)}
+
+    def log(self) -> str:
+        """Returns what the emulated hypervisor has reported about the machine."""
+        lines = (self.stack.sandbox.directory / "logs/machines.log").read_text().splitlines()
+        return "\n".join(line for line in lines if self.instance in line)
+
+
+@pytest.fixture(scope="module")
+def pop() -> Iterator[PopMachine]:
+    with own_stack(LOOPBACK, STACK, CONFIG) as stack:
+        (machine,) = stack.outputs()["pops"]
+        trust = ssl.create_default_context(cafile=str(edge_authority(stack.sandbox)))
+        made = PopMachine(stack, machine["address"], trust)
+        # The timer of the machine fetches what the first boot could not, such as objects of a shield that booted later.
+        assert eventually(made.is_healthy, 300), made.log()
+        yield made
+
+
+def test_the_machine_boots_from_its_user_data_and_all_units_run(pop: PopMachine) -> None:
+    assert pop.processes().keys() == RUNNING_UNITS
+    root = pop.stack.sandbox.directory / "machines" / pop.instance / "root"
+    fetched = {file.name for file in (root / "usr/local/bin").iterdir()}
+    assert {"run-worker", "serve-entitlements", "serve-purges", "check-health"} <= fetched
+    assert {"server.pem", "client.pem", "worker.js", "ticket.key"} <= {
+        file.name for file in (root / "run/artifact-edge").iterdir()
+    }
+
+
+def test_a_client_with_a_token_gets_a_published_package(pop: PopMachine, tmp_path: Path) -> None:
+    refused = pop.get(TARBALL)
+    assert refused.status_code == 401
+    assert pop.get(TARBALL, "unknown").status_code == 401
+    token = pop.token("pop-reader", "npm:*:pull")
+    answer = pop.get(TARBALL, token)
+    assert answer.status_code == 200
+    assert answer.content == build(tmp_path).files[0].read_bytes()
+    assert pop.get(TARBALL, token).headers["x-cache"] == "edge; hit"
+    assert pop.get(TARBALL, pop.token("pop-other", "pypi:*:pull")).status_code == 403
+
+
+def test_npm_and_pip_install_through_the_machine_to_which_dns_leads_them(pop: PopMachine, tmp_path: Path) -> None:
+    reader = Client(pop.stack.sandbox, "reader", pop.stack.outputs()["url"])
+    assert eventually(lambda: pop.led_to() == {pop.address})
+    before = len(pop.answers())
+    result = npm_install(reader, "@acme/web", tmp_path / "npm")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "npm/node_modules/@acme/greeting/index.js").exists()
+    result = pip_install(reader, "acme-greeter", tmp_path / "python")
+    assert result.returncode == 0, result.stderr
+    paths = {line["path"] for line in pop.answers()[before:] if line["status"] == "200"}
+    assert {"/npm/@acme%2fweb", "/npm/@acme/web/-/web-1.0.0.tgz", "/pypi/simple/acme-greeter/"} <= paths
+
+
+@pytest.mark.nightly  # the machine reports only once a minute
+def test_the_machine_reports_that_it_serves(pop: PopMachine) -> None:
+    """`pulumi up` waits for this report before it moves the address of a machine."""
+    name = f"/artifact-edge/{STACK}/serving/{pop.stack.outputs()['pops'][0]['name']}"
+
+    def reported() -> str:
+        found = pop.stack.aws("ssm").get_parameters(Names=[name])["Parameters"]
+        return found[0]["Value"] if found else ""
+
+    assert eventually(lambda: reported() == pop.instance, 300), pop.log()
+
+
+def test_after_a_reboot_the_machine_serves_again_and_keeps_its_objects(pop: PopMachine) -> None:
+    token = pop.token("pop-after-reboot", "npm:*:pull")
+    assert eventually(lambda: pop.get(TARBALL, token).headers.get("x-cache") == "edge; hit")
+    before, said = pop.processes(), pop.log()
+    pop.stack.aws("ec2").reboot_instances(InstanceIds=[pop.instance])
+    assert eventually(lambda: before.items().isdisjoint(pop.processes().items()))
+    assert eventually(pop.is_healthy, 300), pop.log()
+    answer = pop.get(TARBALL, token)
+    assert (answer.status_code, answer.headers["x-cache"]) == (200, "edge; hit")
+    assert pop.get(TARBALL).status_code == 401
+    assert pop.processes().keys() == RUNNING_UNITS
+    # The machine fetched its settings before all services that need them, so none of these failed.
+    assert [line.partition(" ")[2] for line in pop.log().removeprefix(said).split("\n") if line] == [
+        f"{pop.instance} reboots"
+    ]
