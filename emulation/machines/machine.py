@@ -8,14 +8,12 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from emulation import processes
 from emulation.cloudflare import workerd
 from emulation.layout import IMPORT_ROOT, Sandbox
-from emulation.machines import cloud_init, systemd, users
+from emulation.machines import cloud_init, systemctl, systemd, users
 from emulation.machines.commands import Commands, create_directories
 from emulation.machines.instance import BootError, Instance
 from emulation.machines.substitutions import Place, substituted
@@ -26,9 +24,6 @@ from emulation.pki import public_authorities
 # creates sockets in the directory of its machine.
 _SOCKET_PATH_LIMIT = 107
 _LONGEST_SOCKET = "run/artifact-edge/processerver.sock"
-
-# The file in a machine's directory that describes the machine's instance.
-_DESCRIPTION = "instance.json"
 
 
 class Machine:
@@ -144,10 +139,7 @@ class Machine:
         root = self._place.root
         command = root / "usr/local/sbin/systemctl"
         command.parent.mkdir(parents=True, exist_ok=True)
-        command.write_text(
-            f"#!/bin/sh\nPYTHONPATH={IMPORT_ROOT} exec {sys.executable} -m emulation.machines.systemctl "
-            f'--directory {self._sandbox.directory} --instance {self.instance.id} "$@"\n'
-        )
+        command.write_text(systemctl.PROGRAM)
         command.chmod(0o755)
         authorities = root / users.AUTHORITIES
         authorities.parent.mkdir(parents=True, exist_ok=True)
@@ -156,7 +148,6 @@ class Machine:
         program.parent.mkdir(parents=True, exist_ok=True)
         program.unlink(missing_ok=True)
         program.symlink_to(workerd.binary())
-        (self._directory / _DESCRIPTION).write_text(json.dumps(asdict(self.instance)))
         self._start_resolver()
 
     def _start_resolver(self) -> None:
@@ -187,7 +178,7 @@ class Machine:
     def service(self, unit: str) -> Supervisor:
         """Returns a supervisor of a service of the machine, from the service's unit file."""
         service = systemd.parse_service(unit, self._unit_file(unit))
-        return Supervisor(self._sandbox, self.instance, self._place, service, self._report)
+        return Supervisor(self._sandbox, self.instance, self._place, service, self.service, self._report)
 
     def _unit_file(self, unit: str) -> str:
         """Returns the text of a unit's file. In the file of a template, `%i` is the name of the instance."""
@@ -196,13 +187,6 @@ class Machine:
         if not file.is_file():
             raise systemd.UnitError(f"{unit} has no unit file")
         return file.read_text().replace("%i", instance)
-
-
-def instance_of(sandbox: Sandbox, instance_id: str) -> Instance:
-    """Returns the instance of a machine that has run its first boot."""
-    described: dict[str, Any] = json.loads((machine_directory(sandbox, instance_id) / _DESCRIPTION).read_text())
-    described["disks"] = tuple(described["disks"])
-    return Instance(**described)
 
 
 def machine_directory(sandbox: Sandbox, instance_id: str) -> Path:

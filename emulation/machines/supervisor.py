@@ -5,22 +5,29 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from emulation import processes
 from emulation.layout import INSTANCES_PATH, Sandbox
-from emulation.machines import systemd, users
+from emulation.machines import systemctl, systemd, users
 from emulation.machines.commands import change_owner, service_user
 from emulation.machines.instance import Instance
 from emulation.machines.substitutions import Place, substituted
+from emulation.machines.systemctl import Controlled, Manager
 
 _LONGEST_PAUSE = 30.0
 _STEADY_SECONDS = 60.0
+# The number of seconds that a command of a service may take, if the hypervisor waits for the command.
+_LONGEST_RUN = 60.0
+# A command of a service ends at most this number of seconds before the hypervisor notices.
+_POLL_SECONDS = 0.1
 
 Report = Callable[[str], None]
+_Done = subprocess.CompletedProcess[str]
 
 
 class Supervisor:
@@ -29,13 +36,20 @@ class Supervisor:
     """
 
     def __init__(
-        self, sandbox: Sandbox, instance: Instance, place: Place, service: systemd.Service, report: Report
+        self,
+        sandbox: Sandbox,
+        instance: Instance,
+        place: Place,
+        service: systemd.Service,
+        other: Callable[[str], Controlled],
+        report: Report,
     ) -> None:
         self._sandbox = sandbox
         self._instance = instance
         self._name = f"machine-{instance.id}-{service.name.removesuffix('.service')}"
         self._place = place
         self._service = service
+        self._other = other
         self._report = report
         self._user = service_user(place.root, service.user)
         self._pid: int | None = None
@@ -132,12 +146,11 @@ class Supervisor:
 
     def _run(self, command: systemd.Command) -> bool:
         program, is_separate = command.argv[0], users.has_own_users(self._place.root)
-        argv = users.in_machine(self._place.root, self._service, command) if is_separate else command.argv
         try:
             environment = {**_of_the_host(), **self._environment()}
-            done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=60)
+            done = (self._run_in_machine if is_separate else _run_on_host)(command, environment)
         except subprocess.TimeoutExpired:
-            self._report(f"{self._name}: {program} took longer than 60 s")
+            self._report(f"{self._name}: {program} took longer than {_LONGEST_RUN:.0f} s")
             return False
         except OSError as error:
             self._report(f"{self._name}: {program} cannot start: {error}")
@@ -147,6 +160,23 @@ class Supervisor:
         if done.returncode != 0:
             self._report(f"{self._name}: {program} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
         return done.returncode == 0
+
+    def _run_in_machine(self, command: systemd.Command, environment: Mapping[str, str]) -> _Done:
+        """Runs a command of a machine with users of its own, and answers the command's calls of systemctl meanwhile."""
+        argv = users.in_machine(self._place.root, self._service, command)
+        path = self._place.root.parent / f"{self._service.name}.sock"
+        deadline = time.monotonic() + _LONGEST_RUN
+        with Manager(path, self._other) as manager, tempfile.TemporaryFile("w+") as errors:
+            settings = {**environment, systemctl.VARIABLE: str(manager.path)}
+            process = subprocess.Popen(argv, env=settings, stdout=subprocess.DEVNULL, stderr=errors)
+            while process.poll() is None:
+                if time.monotonic() > deadline:
+                    process.kill()
+                    process.wait()
+                    raise subprocess.TimeoutExpired(argv, _LONGEST_RUN)
+                manager.answer(_POLL_SECONDS)
+            errors.seek(0)
+            return _Done(argv, process.returncode, "", errors.read())
 
     def _hand_over_files(self) -> None:
         # The sandbox's user runs the scripts of a service, because the service's own user may lack the permission to
@@ -175,6 +205,12 @@ class Alarm:
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self._timer.every
             self._supervisor.run_once()
+
+
+def _run_on_host(command: systemd.Command, environment: Mapping[str, str]) -> _Done:
+    return subprocess.run(
+        command.argv, env=environment, capture_output=True, text=True, check=False, timeout=_LONGEST_RUN
+    )
 
 
 def _of_the_host() -> dict[str, str]:

@@ -1,55 +1,82 @@
-"""The command `systemctl` of an emulated machine, for the machine's own programs.
+"""Answers the command `systemctl` of an emulated machine's programs.
 
-The emulated hypervisor keeps the services of all machines running, and waits while a timer's service runs. A service
-that this command restarts therefore starts here, and the hypervisor finds the new process afterwards.
+A program that a service runs may control other services while the hypervisor waits for the program. The command sends
+its arguments to a Unix socket, on which the hypervisor listens meanwhile.
 
-Reference: systemctl(1) for the exit codes.
+Reference: systemctl(1) for the commands and the exit codes.
 """
 
 from __future__ import annotations
 
+import socket
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Protocol
 
-import typer
-
-from emulation.layout import Sandbox
-from emulation.log import report
-from emulation.machines.machine import Machine, instance_of
-
+# The environment variable that names the socket.
+VARIABLE = "SYSTEMCTL_SOCKET"
 _INACTIVE = 3
+_LONGEST_REQUEST = 4096
 
-_app = typer.Typer(add_completion=False)
+# The program `systemctl` of a machine.
+PROGRAM = f"""#!{sys.executable}
+import os
+import socket
+import sys
 
-
-@_app.callback()
-def of_machine(
-    context: typer.Context,
-    directory: Annotated[Path, typer.Option(help="the sandbox's directory")],
-    instance: Annotated[str, typer.Option(help="the ID of the machine's instance")],
-) -> None:
-    sandbox = Sandbox(directory=directory)
-    context.obj = Machine(sandbox, instance_of(sandbox, instance), report)
-
-
-@_app.command("is-active")
-def is_active(context: typer.Context, unit: str, quiet: Annotated[bool, typer.Option()] = False) -> None:
-    active = context.obj.service(unit).is_active()
-    if not quiet:
-        typer.echo("active" if active else "inactive")
-    sys.exit(0 if active else _INACTIVE)
+with socket.socket(socket.AF_UNIX) as manager:
+    manager.connect(os.environ["{VARIABLE}"])
+    manager.sendall("\\0".join(sys.argv[1:]).encode())
+    sys.exit(int(manager.recv(8)))
+"""
 
 
-@_app.command()
-def restart(context: typer.Context, unit: str) -> None:
-    sys.exit(0 if context.obj.service(unit).restart() else 1)
+class Controlled(Protocol):
+    """A service that a machine's programs can control."""
+
+    def is_active(self) -> bool: ...
+    def restart(self) -> bool: ...
+    def reload(self) -> bool: ...
 
 
-@_app.command()
-def reload(context: typer.Context, unit: str) -> None:
-    sys.exit(0 if context.obj.service(unit).reload() else 1)
+class Manager:
+    """The socket at which one program of a machine controls services. `service` returns a service by its name."""
 
+    def __init__(self, path: Path, service: Callable[[str], Controlled]) -> None:
+        self.path = path
+        self._service = service
+        path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(path))
+        self._socket.listen()
 
-if __name__ == "__main__":
-    _app()
+    def __enter__(self) -> Manager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+        self.path.unlink(missing_ok=True)
+
+    def answer(self, seconds: float) -> None:
+        """Answers one command, or returns after some seconds without one."""
+        self._socket.settimeout(seconds)
+        try:
+            connection, _ = self._socket.accept()
+        except TimeoutError:
+            return
+        with connection:
+            arguments = connection.recv(_LONGEST_REQUEST).decode().split("\0")
+            connection.sendall(str(self._code(arguments)).encode())
+
+    def _code(self, arguments: Sequence[str]) -> int:
+        """Carries out a command, and returns the exit code."""
+        match arguments:
+            case ["is-active", "--quiet", unit]:
+                return 0 if self._service(unit).is_active() else _INACTIVE
+            case ["restart", unit]:
+                return 0 if self._service(unit).restart() else 1
+            case ["reload", unit]:
+                return 0 if self._service(unit).reload() else 1
+            case _:
+                return 1

@@ -9,18 +9,22 @@ from __future__ import annotations
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 _MEANT = {
     "Service": {
         "CacheDirectory",
+        "CapabilityBoundingSet",
         "Environment",
         "EnvironmentFile",
         "ExecReload",
         "ExecStart",
         "ExecStartPre",
         "LogsDirectory",
+        "NoNewPrivileges",
+        "ProtectSystem",
+        "ReadWritePaths",
         "Restart",
         "RestartSec",
         "RuntimeDirectory",
@@ -38,20 +42,16 @@ _MEANT = {
 _PASSED_OVER = {
     "Unit": {"After", "Description", "PartOf", "Requisite", "StartLimitIntervalSec", "Wants"},
     "Service": {
-        "CapabilityBoundingSet",
         "Group",
         "KillSignal",
         "LimitNOFILE",
         "LockPersonality",
-        "NoNewPrivileges",
         "PrivateDevices",
         "PrivateTmp",
         "ProtectControlGroups",
         "ProtectHome",
         "ProtectKernelModules",
         "ProtectKernelTunables",
-        "ProtectSystem",
-        "ReadWritePaths",
         "RestrictAddressFamilies",
         "RestrictNamespaces",
         "RuntimeDirectoryMode",
@@ -82,6 +82,10 @@ class Service:
     """A parsed systemd service unit. The commands in `prepare` run before `command`, and the commands in `reload` while
     the service runs. `directories` lists the directories in /run, /var/cache and /var/log that systemd creates for the
     service. `directory` is the working directory. A service that runs once has the type oneshot.
+
+    A service with `writable` paths cannot write to any other path of the machine. A service with a set of
+    `capabilities` can have no others. None means no such limit. Both hold
+    only on a machine with users of its own, where services have mount namespaces.
     """
 
     name: str
@@ -97,6 +101,9 @@ class Service:
     directories: tuple[str, ...] = field(default=())
     directory: str = "/"
     umask: str = "0022"
+    writable: tuple[str, ...] | None = None
+    capabilities: tuple[str, ...] | None = None
+    without_new_privileges: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +150,9 @@ def parse_service(name: str, text: str) -> Service:
         ),
         directory=_last(values, "WorkingDirectory", "/"),
         umask=_last(values, "UMask", "0022"),
+        writable=_words(values["ReadWritePaths"]) if _last(values, "ProtectSystem", "no") == "strict" else None,
+        capabilities=_words(values["CapabilityBoundingSet"]) if values["CapabilityBoundingSet"] else None,
+        without_new_privileges=_last(values, "NoNewPrivileges", "no") == "true",
     )
 
 
@@ -205,6 +215,10 @@ def _command(name: str, line: str) -> Command:
     if not words or not words[0].startswith("/"):
         raise UnitError(f"{name}: {line!r} does not begin with an absolute path")
     return Command(tuple(words), line.startswith("+"))
+
+
+def _words(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word for line in lines for word in line.split())
 
 
 def _pair(name: str, assignment: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,16 +24,6 @@ _FILES = ("etc/passwd", "etc/group", "etc/resolv.conf")
 AUTHORITIES = "etc/ssl/public.pem"
 # The numbers that adduser gives to system users on Debian: FIRST_SYSTEM_UID to LAST_SYSTEM_UID of adduser.conf(5).
 _SYSTEM_IDS = range(100, 1000)
-
-# The arguments are the machine's root directory, the working directory, the umask and the command.
-_ENTER = f"""
-set -e
-for file in {" ".join(_FILES)}; do mount --bind "$1/$file" "/$file"; done
-cd "$2"
-umask "$3"
-shift 3
-exec "$@"
-"""
 
 
 class UsersError(Exception):
@@ -75,11 +66,44 @@ def ids(root: Path, name: str) -> tuple[int, int] | None:
 
 def in_machine(root: Path, service: systemd.Service, command: systemd.Command) -> Sequence[str]:
     """Returns the arguments of a process that runs a command of a service on a machine with users of its own."""
-    user: list[str] = []
-    if service.user and not command.privileged:
-        user = ["setpriv", f"--reuid={service.user}", f"--regid={service.user}", "--init-groups", "--"]
-    place = (str(root), service.directory, service.umask)
-    return ["unshare", "--mount", "--", "/bin/sh", "-c", _ENTER, "sh", *place, *user, *command.argv]
+    mounts = [("--bind", root / file, f"/{file}") for file in _FILES]
+    limits: list[str] = []
+    if not command.privileged:
+        mounts += _read_only_mounts(root, service.writable)
+        limits = _limits(service)
+    script = [shlex.join(["mount", *map(str, each)]) for each in mounts]
+    script += [
+        shlex.join(["cd", service.directory]),
+        f"umask {service.umask}",
+        shlex.join(["exec", *limits, *command.argv]),
+    ]
+    return ["unshare", "--mount", "--", "/bin/sh", "-c", " && ".join(script)]
+
+
+def _read_only_mounts(root: Path, writable: Sequence[str] | None) -> list[tuple[str | Path, ...]]:
+    """Returns the mounts with which a machine's root directory is read-only except for some paths, and for /dev
+    (systemd.exec(5), `ProtectSystem=strict`). A mount of a path that does not exist fails, and so does the service.
+    """
+    if writable is None:
+        return []
+    dev = [root / "dev"] if (root / "dev").exists() else []
+    kept = [("--bind", path, path) for path in (*dev, *writable)]
+    return [("--bind", root, root), *kept, ("-o", "remount,bind,ro", root)]
+
+
+def _limits(service: systemd.Service) -> list[str]:
+    """Returns the start of a command line that limits the command that follows to a service's user, capabilities and
+    privileges.
+    """
+    options: list[str] = []
+    if service.user:
+        options += [f"--reuid={service.user}", f"--regid={service.user}", "--init-groups"]
+    if service.capabilities is not None:
+        kept = [f"+{name.removeprefix('CAP_').lower()}" for name in service.capabilities]
+        options.append(f"--bounding-set={','.join(['-all', *kept])}")
+    if service.without_new_privileges:
+        options.append("--no-new-privs")
+    return ["setpriv", *options, "--"] if options else []
 
 
 def check_program(root: Path, name: str, program: str) -> None:

@@ -135,6 +135,49 @@ def test_a_machines_program_restarts_a_service_and_reloads_it() -> None:
 
 
 @needs_root
+def test_a_protected_service_writes_only_to_its_own_paths_and_has_no_other_capability() -> None:
+    script = """#!/bin/sh
+    exec >> /var/log/artifact-edge/notes
+    touch /etc/artifact-edge/x && echo wrote || echo read-only
+    grep -E '^(CapBnd|CapEff|NoNewPrivs):' /proc/self/status
+    systemctl restart note.service && echo restarted
+    """
+    protected = "ProtectSystem=strict\nReadWritePaths=/var/log/artifact-edge\nNoNewPrivileges=true\n"
+    files = {
+        **TEMPORARY,
+        "/etc/artifact-edge/a": "",
+        "/usr/local/sbin/note": NOTE.format("echo started"),
+        "/usr/local/sbin/try": script,
+        "/etc/systemd/system/note.service": f"[Service]\n{protected}ExecStart=/usr/local/sbin/note\nRestart=always\n",
+        "/etc/systemd/system/try.service": "[Service]\nType=oneshot\nCapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE\n"
+        f"{protected}ExecStart=/usr/local/sbin/try\n",
+    }
+    with host(files, ADD_USER, CREATE, ["systemctl", "start", "try.service"]) as machine:
+        machine.tend()
+        assert eventually(lambda: len(machine.notes()) == 6), (machine.notes(), machine.reports)
+        words = [line.split() for line in machine.notes()]
+        # The bits of CAP_CHOWN and CAP_DAC_OVERRIDE are 0 and 1 (capability.h).
+        assert ["CapBnd:", f"{0b11:016x}"] in words
+        assert ["CapEff:", f"{0b11:016x}"] in words
+        assert ["NoNewPrivs:", "1"] in words
+        assert {"read-only", "started", "restarted"} <= {word for line in words for word in line}
+
+
+@needs_root
+def test_a_protected_service_whose_path_is_missing_does_not_start() -> None:
+    files = {
+        **TEMPORARY,
+        "/usr/local/sbin/note": NOTE.format("echo started"),
+        "/etc/systemd/system/note.service": "[Service]\nType=oneshot\nProtectSystem=strict\n"
+        "ReadWritePaths=/var/cache/artifact-edge\nExecStart=/usr/local/sbin/note\n",
+    }
+    with host(files, ADD_USER, CREATE, ["systemctl", "start", "note.service"]) as machine:
+        machine.tend()
+        assert any("mount" in report for report in machine.reports)
+        assert machine.notes() == []
+
+
+@needs_root
 def test_a_reboot_empties_run_keeps_the_disk_and_starts_the_services() -> None:
     files = {
         **TEMPORARY,
