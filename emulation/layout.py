@@ -1,4 +1,5 @@
-"""Defines the addresses and ports of a sandbox on the loopback network, and the paths in its directory.
+"""Defines the addresses and ports of a sandbox (emulated clouds on this machine) on the loopback network, and the paths
+in its directory.
 
 All addresses of a sandbox lie in one /16 of 127.0.0.0/8. On Linux, a process can listen on each of these addresses
 without set-up. Each emulated machine has its own address. Sandboxes can run side by side, each in the network that the
@@ -14,10 +15,11 @@ from pathlib import Path
 LOOPBACK_VARIABLE = "ARTIFACT_EDGE_LOOPBACK"
 
 # The directory from which Python imports the project's packages, both in this process and in the processes that a
-# sandbox starts.
+# sandbox (emulated clouds) starts.
 IMPORT_ROOT = Path(__file__).resolve().parents[1]
 
-# The ports of the emulated cloud services in a sandbox. The ports of shields and PoP machines are in their user data.
+# The ports of the emulated cloud services in a sandbox. The ports of shields (regional caches) and of PoP machines are
+# in their user data.
 AWS_PORT = 5000
 CLOUDFLARE_PORT = 5001
 GCP_PORT = 5002
@@ -36,8 +38,8 @@ POP_HTTPS_PORT = 8443
 POP_L1_PORT = 8081
 POP_ORIGIN_PORT = 8082
 
-# A directory in which one of these paths exists is the directory of a sandbox. The first path is the lock file of `make
-# up`, and the second is the Pulumi state.
+# A directory in which one of these paths exists is the directory of a sandbox (emulated clouds on this machine). The
+# first path is the lock file of `make up`, and the second is the Pulumi state.
 _PARTS = ("run/lock", "pulumi/state")
 
 AWS_ACCOUNT_ID = "123456789012"
@@ -53,21 +55,21 @@ def cache_directory() -> Path:
 
 
 def _loopback(directory: Path) -> str:
-    """Returns the loopback network of a sandbox, such as `127.77`. An existing sandbox has the network in a file, and a
-    new sandbox takes the network from an environment variable.
+    """Returns the loopback network of a sandbox (emulated clouds on this machine), such as `127.77`. An existing
+    sandbox has the network in a file, and a new sandbox takes the network from an environment variable.
     """
     try:
         return (directory / "loopback").read_text().strip()
     except OSError:
-        # The file `loopback` is missing in a new sandbox. If the file exists but cannot be read, this function ignores
-        # the error, and local/prerequisites.py reports the reason later.
+        # The file `loopback` is missing in a new sandbox (emulated clouds). If the file exists but cannot be read, this
+        # function ignores the error, and local/prerequisites.py reports the reason later.
         return os.environ.get(LOOPBACK_VARIABLE, "127.77")
 
 
 @dataclass(frozen=True)
 class ClientLocation:
-    """A client location: a place that clients of a sandbox connect from. Geo-DNS chooses the addresses in an answer by
-    the subnet of the client location.
+    """A client location: a place that clients of a sandbox (emulated clouds) connect from. Geo-DNS chooses the
+    addresses in an answer by the subnet of the client location.
 
     The subnets are the documentation prefixes of RFC 5737, which no real network uses.
     """
@@ -78,7 +80,7 @@ class ClientLocation:
     longitude: float
     continent: str  # The continent's code of two letters, as in the geolocation of Route 53 and Cloudflare.
     country: str  # The country's code of two letters (ISO 3166-1 alpha-2).
-    host: int  # The last number in the IP address of the location's proxy.
+    host: int  # The last number in the IP address of the HTTP proxy for clients at this client location.
     state: str = ""  # The two-letter code of the US state; empty for client locations outside of the US.
 
 
@@ -123,8 +125,8 @@ class Sandbox:
         object.__setattr__(self, "loopback", self.loopback or _loopback(self.directory))
 
     def record_network(self) -> None:
-        """Writes the loopback network of a sandbox to a file in the sandbox's directory. Later commands read the
-        network from this file.
+        """Writes the loopback network of a sandbox (emulated clouds) to a file in the sandbox's directory. Later
+        commands read the network from this file.
         """
         self.path("loopback").write_text(f"{self.loopback}\n")
 
@@ -205,14 +207,16 @@ class Sandbox:
         return f"http://{self.gcp_address}:{GCP_PORT}"
 
     def owns_directory(self) -> bool:
-        """Returns whether the sandbox may use its directory: whether the directory is empty, or already contains files
-        of a sandbox.
+        """Returns whether the sandbox (emulated clouds) may use its directory: whether the directory is empty, or
+        already contains files of a sandbox.
         """
         entries = {entry.name for entry in self.directory.iterdir()}
         return entries <= {"run"} or any((self.directory / part).exists() for part in _PARTS)
 
     def path(self, *parts: str) -> Path:
-        """Returns a path in the sandbox's directory, and creates the parent directory of that path."""
+        """Returns a path in the directory of a sandbox (emulated clouds), and creates the parent directory of that
+        path.
+        """
         path = self.directory.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path

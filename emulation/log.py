@@ -1,5 +1,5 @@
-"""Writes the log of the sandbox's long-running processes. The log has one line for each event, such as the start of a
-machine, and no lines for single HTTP requests.
+"""Writes the log of the long-running processes of a sandbox (emulated clouds). The log has one line for each event,
+such as the start of a machine, and no lines for single HTTP requests.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
 
 @dataclass(frozen=True)
 class Issued:
-    """A certificate that the sandbox's certificate authority has issued, and its private key, both as PEM. In `chain`,
-    the certificate of the authority follows the issued certificate.
+    """A certificate that the certificate authority of a sandbox (emulated clouds) has issued, and its private key, both
+    as PEM. In `chain`, the certificate of the authority follows the issued certificate.
     """
 
     chain: bytes
@@ -72,7 +72,7 @@ class Authority:
 
 
 def public_authorities(directory: Path) -> bytes:
-    """Returns the certificate authorities, as PEM, that a program in the sandbox trusts by default.
+    """Returns the certificate authorities, as PEM, that a program in the sandbox (emulated clouds) trusts by default.
 
     The result contains the sandbox's authority and the authorities in the file that SSL_CERT_FILE names. If this
     variable is not set, the authorities come from the file of Debian's package ca-certificates.
@@ -84,7 +84,8 @@ def public_authorities(directory: Path) -> bytes:
 
 
 def write_public_authorities(directory: Path) -> Path:
-    """Writes `public.pem` into `directory`: the certificate authorities that programs in the sandbox trust.
+    """Writes `public.pem` into `directory`: the certificate authorities that programs in the sandbox (emulated clouds)
+    trust.
 
     Returns the path of the file.
     """

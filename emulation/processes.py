@@ -1,4 +1,4 @@
-"""Starts, finds and ends the processes of a sandbox.
+"""Starts, finds and ends the processes of a sandbox (emulated clouds on this machine).
 
 Each process of the sandbox has a file with its pid and its start time. The start time shows whether the system has
 given the pid to another process since then.
@@ -16,13 +16,16 @@ from pathlib import Path
 
 from emulation.layout import LOOPBACK_VARIABLE, Sandbox
 
-# The number of seconds that a process of the sandbox may take to start. On an idle machine, every process starts within
-# 5 seconds. With several sandboxes on two cores, the emulated Pulumi providers took more than 30 seconds.
+# The number of seconds that a process of the sandbox (emulated clouds) may take to start. On an idle machine, every
+# process starts within 5 seconds. With several sandboxes on two cores, the emulated Pulumi providers took more than 30
+# seconds.
 _START_SECONDS = 120.0
 
 
 class ProcessError(Exception):
-    """Raised when a process of the sandbox does not start. The error's message names the process and its log file."""
+    """Raised when a process of the sandbox (emulated clouds) does not start. The error's message names the process and
+    its log file.
+    """
 
 
 def start(
@@ -36,8 +39,8 @@ def start(
     ready: Callable[[], bool] | None = None,
     timeout: float = _START_SECONDS,
 ) -> int:
-    """Starts a process of the sandbox in the background and returns its pid. If a process with this name still runs,
-    only returns the pid of that process.
+    """Starts a process of the sandbox (emulated clouds) in the background and returns its pid. If a process with this
+    name still runs, only returns the pid of that process.
 
     The process gets the caller's environment, the sandbox's loopback network and the variables in `env`. The output of
     the process goes to `logs/<name>.log`. If `ready` is given, the call waits up to `timeout` seconds until `ready`
@@ -65,7 +68,8 @@ def start(
 
 
 def stop(sandbox: Sandbox, name: str, *, grace: float = 5.0, killed_within: float = 60.0) -> None:
-    """Ends a process of the sandbox and its process group: SIGTERM, then SIGKILL after `grace` seconds.
+    """Ends a process of the sandbox (emulated clouds) and its process group: SIGTERM, then SIGKILL after `grace`
+    seconds.
 
     Raises ProcessError when the process still runs `killed_within` seconds after SIGKILL.
     """
@@ -80,24 +84,26 @@ def stop(sandbox: Sandbox, name: str, *, grace: float = 5.0, killed_within: floa
 
 
 def record(sandbox: Sandbox, name: str, pid: int) -> None:
-    """Registers a running process as a process of the sandbox. `make down` ends all registered processes. The process
-    must lead a process group.
+    """Registers a running process as a process of the sandbox (emulated clouds). `make down` ends all registered
+    processes. The process must lead a process group.
     """
     sandbox.path("run", f"{name}.pid").write_text(f"{pid} {_start_time(pid)}\n")
 
 
 def forget(sandbox: Sandbox, name: str) -> None:
-    """Removes the sandbox's registration of a process that has ended."""
+    """Removes the registration of a process of the sandbox (emulated clouds) that has ended."""
     sandbox.path("run", f"{name}.pid").unlink(missing_ok=True)
 
 
 def names(sandbox: Sandbox) -> list[str]:
-    """Returns the names of all processes of the sandbox that have a pid file, whether they still run or not."""
+    """Returns the names of all processes of the sandbox (emulated clouds) that have a pid file, whether they still run
+    or not.
+    """
     return sorted(path.stem for path in sandbox.path("run", "x").parent.glob("*.pid"))
 
 
 def pid_of(sandbox: Sandbox, name: str) -> int | None:
-    """Returns the pid of the sandbox's process with this name, or None if no such process runs."""
+    """Returns the pid of the process `name` in the sandbox (emulated clouds), or None if it does not run."""
     try:
         pid, started = sandbox.path("run", f"{name}.pid").read_text().split()
     except (FileNotFoundError, ValueError):
@@ -132,7 +138,7 @@ def _start_time(pid: int) -> str:
     """
     fields = _stat(Path(f"/proc/{pid}/stat"))
     # A process still runs if one of its threads runs. If only the first thread has ended, the process looks like a
-    # zombie, but its other threads still hold its sockets.
+    # zombie, but its other threads still use its sockets.
     threads = (_stat(directory / "stat") for directory in _threads(pid))
     return fields[19] if fields and any(thread and thread[0] not in "ZX" for thread in threads) else ""
 

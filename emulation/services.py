@@ -33,7 +33,7 @@ class Service:
     answers: Callable[[Sandbox], bool] | None = None
 
 
-# The emulated cloud APIs, and the emulated providers that the Pulumi engine connects to.
+# The processes that serve the emulated cloud APIs, and the process with the emulated Pulumi providers.
 CLOUDS = (
     Service("aws", lambda sandbox: processes.listening(sandbox.aws_address, AWS_PORT)),
     Service("cloudflare", lambda sandbox: processes.listening(sandbox.cloudflare_address, CLOUDFLARE_PORT)),
@@ -42,7 +42,7 @@ CLOUDS = (
 )
 
 # The processes that emulate what runs in the clouds: DNS, accelerators, machines, Cloud Run and Lambda. They serve the
-# DNS records, carry connections through the accelerators, and run the machines, services and functions that a Pulumi
+# DNS records, forward connections through the accelerators, and run the machines, services and functions that a Pulumi
 # program has created.
 RUNTIME = (
     Service("dns", client.ready),
@@ -59,13 +59,14 @@ _GRACE_SECONDS = 30.0
 
 
 class AddressTaken(Exception):
-    """Raised when another sandbox already uses the addresses of this sandbox. The error's message says how to choose
-    other addresses.
+    """Raised when another sandbox already uses the addresses of this sandbox (emulated clouds). The error's message
+    says how to choose other addresses.
     """
 
 
 def start(sandbox: Sandbox, services: Sequence[Service]) -> list[str]:
-    """Starts the processes of the sandbox that do not run yet, and returns the names of the started processes.
+    """Starts the processes of the sandbox (emulated clouds) that do not run yet, and returns the names of the started
+    processes.
 
     Raises AddressTaken when another sandbox uses the addresses, and ProcessError when a process does not start.
     """

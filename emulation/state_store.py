@@ -1,6 +1,6 @@
 """Stores the state of an emulated cloud in one SQLite file: API resources as JSON documents, and key-value entries.
 
-The file contains private keys and secret bindings, so only its owner may read it.
+The file contains private keys and the secrets of edge workers, so only its owner may read it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Copies bytes between two TCP connections, for the processes of a sandbox that forward connections of clients."""
+"""Copies bytes between two TCP connections, for the processes of a sandbox (emulated clouds) that forward connections
+of clients.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +22,15 @@ async def join(client: Streams, server: Streams) -> None:
             directions.create_task(_pump(client[0], server[1]))
             directions.create_task(_pump(server[0], client[1]))
     except* OSError:
-        # One connection is lost. The `finally` block closes the server's connection. The caller closes the client's
-        # connection.
+        # The connection to the client or the connection to the server is lost. The `finally` block closes the server's
+        # connection. The caller closes the client's connection.
         pass
     finally:
         server[1].close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copies bytes from one connection to the other connection as they arrive.
+    """Copies bytes from one TCP connection to another TCP connection as they arrive.
 
     When `reader` ends, only the sending direction of `writer` is closed, because the receiving direction may still
     carry an answer.
@@ -37,6 +39,6 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write(chunk)
         await writer.drain()
     with suppress(OSError):
-        # This call fails if the other connection is already lost. The error can be ignored, because the copying in the
-        # opposite direction ends by itself.
+        # This call fails if the connection of `writer` is already lost. The error can be ignored, because the task that
+        # copies in the opposite direction ends by itself.
         writer.write_eof()

@@ -1,5 +1,5 @@
-"""Forwards connections through the accelerators of one sandbox until the process is ended: `python -m
-emulation.accelerators --directory DIR`.
+"""Forwards connections through the accelerators of one sandbox (a set of emulated clouds) until the process is ended:
+`python -m emulation.accelerators --directory DIR`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Reads the accelerators of a sandbox with their listeners, endpoint groups and endpoints, through the APIs of the
-emulated AWS.
+"""Reads the accelerators of a sandbox (a set of emulated clouds) with their listeners, endpoint groups and endpoints,
+through the APIs of the emulated AWS.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Listener:
 
 @dataclass(frozen=True)
 class Configuration:
-    """The listeners that a sandbox serves. `refused` lists the listeners that the emulation does not support, with the
-    reasons.
+    """The listeners of Global Accelerator that a sandbox (a set of emulated clouds) serves. `refused` lists the
+    listeners that the emulation does not support, with the reasons.
     """
 
     listeners: tuple[Listener, ...] = ()

@@ -37,7 +37,7 @@ async def listen(address: str, port: int, choose: Choose) -> asyncio.Server:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 server = await asyncio.open_connection(endpoint.address, listening_port(port), local_addr=(source, 0))
-        # This clause also handles the timeout, because TimeoutError is a subclass of OSError.
+        # This clause also handles the timeout of the connection attempt, because TimeoutError is a subclass of OSError.
         except OSError as error:
             _log.info("%s (%s) does not accept a connection of %s: %s", endpoint.id, endpoint.address, client, error)
             writer.transport.abort()

@@ -24,8 +24,8 @@ _Entry = tuple[str, int]
 
 
 class AcceleratorService:
-    """Forwards connections from the accelerators of a sandbox to their endpoints. If the API of the emulated AWS does
-    not answer, the service continues with the last configuration that it read.
+    """Forwards connections from the accelerators of a sandbox (a set of emulated clouds) to their endpoints. If the API
+    of the emulated AWS does not answer, the service continues with the last configuration that it read.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -61,7 +61,9 @@ class AcceleratorService:
         await self._checks.stop()
 
     async def apply(self, configuration: Configuration) -> None:
-        """Applies a configuration to new connections. Connections that are already open stay with their endpoints."""
+        """Applies a configuration of the accelerators to new connections. Connections that are already open stay with
+        their endpoints.
+        """
         if configuration == self._configuration:
             return
         for reason in sorted({*configuration.refused} - {*self._configuration.refused}):

@@ -1,4 +1,6 @@
-"""Runs the emulated AWS API of one sandbox until the process is ended: `python -m emulation.aws --directory DIR`."""
+"""Runs the emulated AWS API of one sandbox (a set of emulated clouds) until the process is ended: `python -m
+emulation.aws --directory DIR`.
+"""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from moto.secretsmanager.models import secretsmanager_backends
 from emulation.aws.api_calls import ApiCall
 from emulation.layout import AWS_ACCOUNT_ID
 
-# Maps each AWS service to the API parameters that name resources. Each parameter is mapped to the ARN pattern of the
-# resources that it names. In a pattern, `{}` stands for the parameter's value, `{region}` for the region of the call
-# and `{account}` for the account. If a parameter's value already is an ARN, this ARN is used and not the pattern.
+# Maps each AWS service to its API parameters that contain names or IDs of resources. Each parameter is mapped to the
+# ARN pattern of these resources. In a pattern, `{}` stands for the parameter's value, `{region}` for the region of the
+# call and `{account}` for the account. If a parameter's value already is an ARN, this ARN is used and not the pattern.
 _PATTERNS: Mapping[str, Mapping[str, str]] = {
     "acm": {"CertificateArn": "{}"},
     "application-autoscaling": {},

@@ -55,8 +55,8 @@ class Changes:
         try:
             return self._application(environ, start_response)
         finally:
-            # The count increases only after the change is complete. If it increased earlier, a reader could get the new
-            # count, list the old resources, and miss the change.
+            # The count of changes increases only after the change is complete. If it increased earlier, a reader could
+            # get the new count, list the old resources, and miss the change.
             with self._lock:
                 self._counts[called] += 1
 
@@ -113,7 +113,8 @@ def _only_reads(environ: dict[str, Any]) -> bool:
         return _READS.match(target.rpartition(".")[2]) is not None
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
-    # A request to EC2 names its operation. For other requests, the HTTP method shows whether the request only reads.
+    # A request to EC2 contains the name of its operation. For other requests, the HTTP method shows whether the request
+    # only reads.
     if action := _ACTION.search(environ.get("QUERY_STRING", "").encode() + b"&" + body):
         return _READS.match(action[1].decode()) is not None
     return environ["REQUEST_METHOD"] in ("GET", "HEAD")

@@ -36,7 +36,7 @@ _NEGATED = {"StringNotEquals": "StringEquals", "StringNotLike": "StringLike", "N
 def holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, Values], known: Collection[str]) -> bool:
     """Returns whether a request meets all conditions of an IAM policy statement.
 
-    `context` holds the values that the request has for condition keys. `known` names the condition keys that the
+    `context` holds the values that the request has for condition keys. `known` lists the condition keys that the
     emulation supports. A request may lack the value of a supported key: for example, a request through a VPC endpoint
     has no source address. Raises UnknownCondition for a condition with another key or an unsupported operator.
     """

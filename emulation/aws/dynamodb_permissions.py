@@ -29,7 +29,8 @@ _TRANSACTION_ACTIONS = {
     "Put": "PutItem",
     "Update": "UpdateItem",
 }
-# A caller needs these DynamoDB actions in the region of a new table replica. The names lack the prefix `dynamodb:`.
+# A caller needs permissions for these DynamoDB actions in the region of a new table replica. The names lack the prefix
+# `dynamodb:`.
 _REPLICA_ACTIONS = (
     "CreateTable",
     "CreateTableReplica",

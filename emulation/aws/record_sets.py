@@ -33,7 +33,7 @@ _LOCK = threading.RLock()
 # The fields of a record set in the Route 53 API that select a routing policy, one field for each policy.
 _POLICIES = ("Weight", "Region", "GeoLocation", "Failover", "MultiValueAnswer", "GeoProximityLocation")
 
-# The name of the attribute in which moto's class for record sets keeps the location of a geoproximity record.
+# The name of the attribute in which moto's class for record sets stores the location of a geoproximity record.
 _GEOPROXIMITY = "geo_proximity_location"
 
 # The name, the type and the set identifier of a record set, which together identify the record set in a zone.
@@ -125,7 +125,8 @@ def _absolute(name: str) -> str:
 def _routed(record: Mapping[str, Any], zone: FakeZone) -> _Routed:
     target: Mapping[str, Any] = record.get("AliasTarget") or {}
     name, of = _absolute(target.get("DNSName", "")), target.get("HostedZoneId")
-    # The weight 0 must stay in `policies`. `!= False` would leave out this weight, because 0 equals False in Python.
+    # A record set with the weight 0 must have this weight in `policies`. `!= False` would leave out this weight,
+    # because 0 equals False in Python.
     policies = {name: record[name] for name in _POLICIES if record.get(name) is not None and record[name] is not False}
     return _Routed(policies, name if of == zone.resource_id else None, name if of == ACCELERATORS_ZONE else None)
 

@@ -131,8 +131,8 @@ class Replication:
 
 
 def copy(bucket: str, key: str, written: datetime, is_down: Callable[[str], bool]) -> bool:
-    """Copies one version of an S3 object to each destination bucket that lacks it: the version that was the newest at
-    the time `written`.
+    """Copies the version of an S3 object that was the newest at the time `written`. The copies go to each destination
+    bucket that lacks this version.
 
     Returns False if a bucket is unreachable. The caller then repeats the copy later.
     """

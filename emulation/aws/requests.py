@@ -57,8 +57,8 @@ def addressed_bucket(environ: dict[str, Any]) -> str | None:
 
 
 def _address(environ: dict[str, Any]) -> S3Address:
-    """Returns the S3 bucket and key of a request. Regional shields put the bucket in the host name. Other clients put
-    the bucket in the path, and their signature shows that the request is for S3.
+    """Returns the S3 bucket and key of a request. Regional shield caches put the bucket in the host name. Other clients
+    put the bucket in the path, and their signature shows that the request is for S3.
     """
     path = environ["PATH_INFO"].lstrip("/")
     by_host = _VIRTUAL_HOST.match(environ.get("HTTP_HOST", ""))

@@ -57,7 +57,7 @@ _NEW = {
     "kms": "key/*",
     "lambda": "event-source-mapping:*",
 }
-# The operations that create resources of the types in `_NEW`.
+# The API operations that create resources of the types in `_NEW`. AWS chooses the IDs of these resources.
 _CREATES = (
     "CreateAccelerator",
     "CreateEventSourceMapping",

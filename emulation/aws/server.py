@@ -1,4 +1,6 @@
-"""Serves the emulated AWS API of a sandbox: moto, with the project's corrections, at one address for all services."""
+"""Serves the emulated AWS API of a sandbox at one address for all services. The API is moto with the project's
+corrections.
+"""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def values_of(
     """Returns the statistic of a CloudWatch metric for each of the last complete periods, the newest first. None means
     that a period has no data.
 
-    `data` holds all stored values of the metric; only values with exactly the given dimensions count. `period` is in
-    seconds, and each period begins at a multiple of `period`.
+    `data` holds all stored values of the metric; the function uses only values with exactly the given dimensions.
+    `period` is in seconds, and each period begins at a multiple of `period`.
     """
     wanted = {(each.name, each.value) for each in dimensions}
     newest = int(now // period) - 1

@@ -32,7 +32,7 @@ followers: list[_Follower] = []
 
 _LOCK = threading.RLock()
 # The emulation tries each write on a temporary copy of the table first. It marks the copy with an attribute of this
-# name. A write to the copy does not call the functions in `followers`.
+# name. A write to the copy does not call the functions in `followers`, which are told of each change of an item.
 _IS_COPY = "is_apart"
 _PATCHED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
 _ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _PATCHED}
@@ -191,7 +191,7 @@ def _set(table: Table, partition: DynamoType, name: DynamoType | None, item: Ite
 
 
 def _items(table: Table) -> Any:
-    """Returns the mapping in which moto keeps the items of a DynamoDB table. Its keys are partition keys. In a table
+    """Returns the mapping in which moto stores the items of a DynamoDB table. Its keys are partition keys. In a table
     with a sort key, each value is a mapping from sort key to item.
     """
     return cast(Any, table).items
@@ -211,7 +211,7 @@ def _with_tables(backend: DynamoDBBackend, tables: Iterable[Table]) -> DynamoDBB
 
 
 def _clear_tracking() -> None:
-    """Clears the lists in which moto keeps every DynamoDB table and item that it ever created. Only moto's dashboard
+    """Clears the lists in which moto stores every DynamoDB table and item that it ever created. Only moto's dashboard
     reads these lists, and they would grow until the memory is full.
     """
     for kind in (Table, Item):

@@ -1,5 +1,6 @@
-"""Runs the Cloud Run services of one sandbox until the process is ended: `python -m emulation.cloud_run --directory
-DIR`."""
+"""Runs the Cloud Run services of one sandbox (a set of emulated clouds) until the process is ended: `python -m
+emulation.cloud_run --directory DIR`.
+"""
 
 from __future__ import annotations
 

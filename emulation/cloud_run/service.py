@@ -25,15 +25,15 @@ from emulation.layout import Sandbox
 
 # The port at which a container receives requests from Cloud Run by default ("Container runtime contract").
 PORT = 8080
-# All requests share this client, because each new client loads the certificates of all authorities again. The client
-# opens a new connection for each request, because an instance may end between two requests.
+# All requests to instances share this HTTP client, because each new client loads the certificates of all authorities
+# again. The client opens a new connection for each request, because an instance may end between two requests.
 HTTP = httpx.Client(trust_env=False, timeout=60, limits=httpx.Limits(max_keepalive_connections=0))
 _INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 class NotStarted(Exception):
-    """Raised when an instance of a Cloud Run service does not start. The error's message names the service and its log
-    file.
+    """Raised when an instance of a Cloud Run service does not start. The error's message contains the names of the
+    service and of its log file.
     """
 
 

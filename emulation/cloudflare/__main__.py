@@ -1,5 +1,6 @@
-"""Serves the emulated Cloudflare of one sandbox until the process is ended: `python -m emulation.cloudflare --directory
-DIR`."""
+"""Serves the emulated Cloudflare of one sandbox (a set of emulated clouds) until the process is ended: `python -m
+emulation.cloudflare --directory DIR`.
+"""
 
 from __future__ import annotations
 

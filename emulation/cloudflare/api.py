@@ -1,6 +1,6 @@
 """Serves the emulated REST API v4 of Cloudflare for one account: authentication, errors, and all endpoints.
 
-A request that is not emulated gets status 501 and a message that names the request.
+A request that is not emulated gets status 501 and a message with the request's method and path.
 """
 
 from __future__ import annotations

@@ -103,8 +103,9 @@ def served(store: StateStore, zone: str) -> list[str]:
 
 
 def _serve_fallback_origin(hostnames: Blueprint, store: StateStore) -> None:
-    """Adds the API endpoints for the fallback origin of custom hostnames. Each zone has one fallback origin (Cloudflare
-    for SaaS, "Get started")."""
+    """Adds the API endpoints for the fallback origin, the host that receives the requests for custom hostnames. Each
+    zone has one fallback origin (Cloudflare for SaaS, "Get started").
+    """
     path = "/custom_hostnames/fallback_origin"
 
     @hostnames.get(path)
@@ -175,7 +176,7 @@ def _looked_up(store: StateStore, zone: str, hostname: Json, resolve: Resolver, 
 
 def _owned(store: StateStore, zone: str, hostname: Json, resolve: Resolver) -> bool:
     """Returns whether public DNS proves control of a custom hostname. The proof is the hostname's TXT record for
-    verification, or a CNAME record that names the zone's fallback origin.
+    verification, or a CNAME record that points to the zone's fallback origin.
     """
     proof, origin = hostname["ownership_verification"], store.get("fallback_origin", zone, "")
     if proof["value"] in resolve(proof["name"], "TXT"):

@@ -88,8 +88,8 @@ class Deployment:
 
     @property
     def routed(self) -> list[Script]:
-        """Returns the deployed versions of the scripts that at least one worker route names. Other scripts are stored
-        and do not run.
+        """Returns the deployed versions of the scripts to which at least one worker route sends requests. Other scripts
+        are stored and do not run.
         """
         wanted = {script for _, script in self.routes}
         return [script for script in self.scripts if script.name in wanted]
@@ -157,7 +157,9 @@ def _names(store: StateStore, zone: str) -> Mapping[str, bool]:
 
 
 def versions_of(account: str, name: str) -> str:
-    """Returns the scope under which the state store holds the versions and deployments of a worker script."""
+    """Returns the key under which the state store contains the versions and deployments of a worker script. The store
+    calls this key the scope.
+    """
     return f"{account}/{name}"
 
 

@@ -1,7 +1,8 @@
 """Runs one Traffic Server process for each PoP. This process emulates Workers Cache, and connects the PoP's workers to
-shields.
+shields (regional caches).
 
-Each process has its own configuration files, rendered from the templates in pop/l1/."""
+Each process has its own configuration files, rendered from the templates in pop/l1/.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ class L1Cache:
     """The L1 cache of one PoP.
 
     `cache_size` is the size of the cache on disk in the notation of Traffic Server's storage.config, such as `256M`.
-    `connect_seconds` is the time after which the PoP gives up a connection attempt to a shield.
+    `connect_seconds` is the time after which the PoP gives up a connection attempt to a shield (a regional cache).
     """
 
     def __init__(
@@ -47,17 +48,17 @@ class L1Cache:
 
     @property
     def service(self) -> str:
-        """Returns the address and port at which workers reach the L1 cache."""
+        """Returns the address and port at which a PoP's workers reach L1, the PoP's cache."""
         return f"{self._address}:{POP_L1_PORT}"
 
     def converge(self, client: Certificate) -> None:
         """Starts the PoP's Traffic Server, or restarts it if its configuration has changed.
 
-        `client` is the certificate that Traffic Server presents to shields. Each shield must present a certificate from
-        a public certificate authority. This rule follows Cloudflare, which requires a public certificate when a worker
-        sends a request to a name outside of its zone. For requests to such names, Cloudflare ignores the zone's custom
-        origin trust store and the zone's encryption mode (workerd, compatibility flag `no_cots_on_external_fetch`, the
-        default since 2022-03-08; Cloudflare 5xx errors, "Error 526").
+        `client` is the certificate that Traffic Server presents to shields (regional caches). Each shield must present
+        a certificate from a public certificate authority. This rule follows Cloudflare, which requires a public
+        certificate when a worker sends a request to a name outside of its zone. For requests to such names, Cloudflare
+        ignores the zone's custom origin trust store and the zone's encryption mode (workerd, compatibility flag
+        `no_cots_on_external_fetch`, the default since 2022-03-08; Cloudflare 5xx errors, "Error 526").
         """
         files = self._files(client)
         if processes.pid_of(self._sandbox, self._name) is not None:

@@ -67,8 +67,8 @@ class Invocations:
             self._events += [(now, _event(each), each["number"]) for each in reported]
 
     def between(self, start: float, end: float) -> Iterator[tuple[Event, int]]:
-        """Yields the events from `start` to `end`, in milliseconds since 1970. Each event comes with the number of
-        invocations that it stands for.
+        """Yields the reported events of worker scripts from `start` to `end`, in milliseconds since 1970. Each event
+        comes with the number of invocations that it represents.
         """
         with self._lock:
             found = list(self._events)
@@ -95,7 +95,9 @@ def create_service(invocations: Invocations, secret: str) -> Flask:
 
 
 def blueprint(invocations: Invocations) -> Blueprint:
-    """Returns the API endpoint that counts invocations, below /accounts/<account>/workers/observability."""
+    """Returns the API endpoint that counts invocations of worker scripts, below
+    /accounts/<account>/workers/observability.
+    """
     telemetry = Blueprint("telemetry", __name__, url_prefix="/accounts/<account>/workers/observability/telemetry")
 
     @telemetry.post("/query")
@@ -128,8 +130,8 @@ def _event(reported: Json) -> Event:
 
 
 def _counted(events: Iterator[tuple[Event, int]], parameters: Json) -> list[Json]:
-    """Returns the number of invocations in each group. The number is an estimate from the invocations that sampling
-    kept.
+    """Returns the number of invocations of worker scripts in each group. The number is an estimate, because sampling
+    stores only some of the invocations.
 
     An event belongs to no group if one of the fields in `groupBys` has no value in the event. This is a guess, because
     Cloudflare does not document the case.

@@ -20,7 +20,7 @@ from emulation.pki import Authority, Issued, names_of, write_private
 
 
 class Pops:
-    """All PoPs of a sandbox. The PoPs run as long as at least one worker route names a worker script."""
+    """All PoPs of a sandbox. The PoPs run as long as at least one worker route sends requests to a worker script."""
 
     def __init__(self, sandbox: Sandbox, *, cache_size: str = "256M", connect_seconds: int = CONNECT_SECONDS) -> None:
         authority = Authority(sandbox.path("pki", "edge-ca.pem").parent)

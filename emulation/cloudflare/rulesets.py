@@ -20,8 +20,9 @@ from emulation.cloudflare.existing import existing, existing_zone
 from emulation.state_store import StateStore
 
 CUSTOM, RATE_LIMIT = "http_request_firewall_custom", "http_ratelimit"
-# The emulation has these two phases of a zone's rules. `_MOST_RULES` maps each phase to the maximum number of its rules
-# on Cloudflare's Free plan. `_ACTIONS` maps each phase to the actions that the emulation supports.
+# The emulation has two phases of a zone's rules: custom rules and rate limiting rules. `_MOST_RULES` maps each phase to
+# the maximum number of its rules on Cloudflare's Free plan. `_ACTIONS` maps each phase to the actions that the
+# emulation supports.
 _MOST_RULES = {CUSTOM: 5, RATE_LIMIT: 1}
 _ACTIONS = {CUSTOM: ("block", "skip"), RATE_LIMIT: ("block",)}
 # The phases and products of Cloudflare that a custom rule can skip (WAF, "Available skip options"). The emulation

@@ -298,8 +298,9 @@ def _public(script: Json) -> Json:
 
 
 def _as_multipart(script: Json) -> Response:
-    """Returns all modules of a worker script as multipart/form-data. The header `cf-entrypoint` names the main
-    module."""
+    """Returns all modules of a worker script as multipart/form-data. The header `cf-entrypoint` contains the name of
+    the main module.
+    """
     boundary = script["etag"]
     parts: list[bytes] = []
     for module in script["modules"]:

@@ -188,9 +188,10 @@ def _new_zone(name: str, kind: str, account: str) -> Json:
         raise ApiError(501, 10405, f"not emulated: a zone of type {kind} (only full)")
     created = now()
     return {
-        # The id is a hash of the account's id and the zone's name. Every temporary sandbox therefore gives a zone the
-        # same id. The Pulumi state of a release contains the id (previews/release.py). If the id differed between
-        # sandboxes, the preview of an upgrade from a release would show changes that the Pulumi program does not make.
+        # The id is a hash of the account's id and the zone's name. A zone therefore has the same id in every temporary
+        # sandbox (emulated clouds for one preview or test). The Pulumi state of a release contains the id
+        # (previews/release.py). If the id differed between sandboxes, the preview of an upgrade from a release would
+        # show changes that the Pulumi program does not make.
         "id": hashlib.sha256(f"{account}/{name}".encode()).hexdigest()[:32],
         "account": {"id": account, "name": "emulated account"},
         "name": name,

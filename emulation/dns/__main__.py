@@ -1,5 +1,5 @@
-"""Serves the sandbox's DNS until the process is ended (`python -m emulation.dns --directory DIR`), or sends a query to
-the DNS server (`… query NAME`).
+"""Serves the DNS of a sandbox (emulated clouds on this machine) until the process is ended (`python -m emulation.dns
+--directory DIR`), or sends a query to the DNS server (`… query NAME`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ def serve(
     context: typer.Context,
     directory: Annotated[Path, typer.Option(help="the sandbox's directory")],
 ) -> None:
-    """Serves the sandbox's DNS, health checks and client location proxies until the process is ended."""
+    """Serves the DNS, the health checks and the HTTP proxies for clients of a sandbox (emulated clouds) until the
+    process is ended.
+    """
     context.obj = Sandbox(directory=directory.resolve())
     if context.invoked_subcommand is None:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -42,7 +44,7 @@ def query(
     ] = "",
     rdtype: Annotated[str, typer.Option("--type", help="the record type")] = "A",
 ) -> None:
-    """Sends a query to the sandbox's DNS and prints the answer, as dig would."""
+    """Sends a query to the DNS server of a sandbox (emulated clouds) and prints the answer, as dig would."""
     sandbox: Sandbox = context.obj
     try:
         query = client.question(name, rdtype.upper(), client.client_location(seen_from) if seen_from else None)

@@ -1,5 +1,5 @@
 """Answers DNS questions: finds the zone of a name, and follows CNAME records as long as their targets are in zones of
-the sandbox's DNS server.
+the DNS server of the sandbox (emulated clouds).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ DEFAULT_CLIENT_LOCATION = CLIENT_LOCATIONS[0]
 
 
 def client_location_of(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> ClientLocation | None:
-    """Returns the client location whose subnet contains the network of a DNS client, or None if no subnet contains
-    it.
+    """Returns the client location (a place that clients connect from) whose subnet contains the network of a DNS
+    client, or None if no subnet contains it.
     """
     if isinstance(network, ipaddress.IPv6Network):
         return None
@@ -49,7 +49,7 @@ class Answer:
 
 
 class Authority:
-    """Answers DNS questions from all zones of the sandbox's DNS server."""
+    """Answers DNS questions from all DNS zones of the sandbox (emulated clouds on this machine)."""
 
     def __init__(self, zones: Iterable[Zone]) -> None:
         self._zones = {zone.origin: zone for zone in zones}
@@ -77,7 +77,9 @@ class Authority:
         return answer
 
     def addresses(self, name: str, client: ClientLocation) -> list[str]:
-        """Returns the IPv4 addresses that clients at a client location get for a DNS name."""
+        """Returns the IPv4 addresses that clients at a client location (a place that clients connect from) get for a
+        DNS name.
+        """
         return addresses_in(self.answer(dns.name.from_text(name), dns.rdatatype.A, client).answer)
 
 

@@ -1,5 +1,5 @@
-"""Sends queries to the sandbox's DNS server. A query can contain the subnet of a client location. Some real resolvers
-also send the client's subnet (RFC 7871).
+"""Sends queries to the DNS server of a sandbox (emulated clouds). A query can contain the subnet of a client location.
+Some real resolvers also send the client's subnet (RFC 7871).
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _TIMEOUT_SECONDS = 5.0
 
 
 def listening_port(port: int) -> int:
-    """Returns the port at which a server of the sandbox listens in place of the real server's port `port`.
+    """Returns the port at which an emulated server of the sandbox listens. `port` is the port of the real server.
 
-    Only port 443 differs, because only root may listen at port 443.
+    The two ports differ only for port 443, because only root may listen at port 443.
     """
     return POP_HTTPS_PORT if port == 443 else port
 
 
 def client_location(name: str) -> ClientLocation:
-    """Returns the client location with this name. If no client location has the name, raises LookupError with a message
-    that lists the valid names.
+    """Returns the client location (a place that clients connect from) with this name. If no client location has the
+    name, raises LookupError with a message that lists the valid names.
     """
     for each in CLIENT_LOCATIONS:
         if each.name == name:
@@ -36,8 +36,8 @@ def client_location(name: str) -> ClientLocation:
 
 
 def question(name: str, rdtype: str, seen_from: ClientLocation | None) -> dns.message.Message:
-    """Returns a DNS query for a name. If a client location is given, the query contains the subnet of this location
-    (RFC 7871).
+    """Returns a DNS query for a name. If a client location (a place that clients connect from) is given, the query
+    contains its subnet (RFC 7871).
     """
     if seen_from is None:
         return dns.message.make_query(name, rdtype, use_edns=0)
@@ -46,8 +46,8 @@ def question(name: str, rdtype: str, seen_from: ClientLocation | None) -> dns.me
 
 
 def send_query(sandbox: Sandbox, query: dns.message.Message) -> dns.message.Message:
-    """Sends a query to the sandbox's DNS server and returns the answer. The query is repeated over TCP when the answer
-    is too long for UDP.
+    """Sends a query to the DNS server of a sandbox (emulated clouds) and returns the answer. The query is repeated over
+    TCP when the answer is too long for UDP.
 
     Raises dns.exception.DNSException or OSError when the server does not answer.
     """
@@ -64,8 +64,8 @@ async def addresses(server: str, port: int, name: str, seen_from: ClientLocation
 
 
 def ready(sandbox: Sandbox) -> bool:
-    """Returns whether the sandbox's DNS server answers queries. The start of the sandbox waits until this function
-    returns true.
+    """Returns whether the DNS server of a sandbox (emulated clouds) answers queries. The start of the sandbox waits
+    until this function returns true.
     """
     query = dns.message.make_query("version.bind", "TXT", "CH")
     try:

@@ -30,8 +30,8 @@ _CONNECT_SECONDS = 5.0
 
 
 class Refused(Exception):
-    """Raised when the proxy of a client location refuses a connection. The client gets an HTTP answer with `status` and
-    the error's message.
+    """Raised when the HTTP proxy of a client location (a place that clients connect from) refuses a connection. The
+    client gets an HTTP answer with `status` and the error's message.
     """
 
     def __init__(self, status: str, reason: str) -> None:
@@ -83,8 +83,8 @@ class ClientLocationProxy:
         await join((reader, writer), server)
 
     async def _connect(self, name: str, port: int, source: str) -> Streams:
-        """Connects the proxy to a name that the client asks for. `source` is the proxy's IP address. An emulated
-        accelerator derives the client's location from this address.
+        """Connects the HTTP proxy to the host name that the client requests. `source` is the proxy's IP address. An
+        emulated accelerator derives the client's location from this address.
         """
         if not self.ours(name):
             raise Refused("403 Forbidden", f"{name} is in no zone of this sandbox; its proxies refuse other names")

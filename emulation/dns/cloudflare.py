@@ -1,6 +1,6 @@
 """Serves the DNS zones of the emulated Cloudflare. A proxied name resolves to the address of the PoP nearest to the
-client. On the real Cloudflare, anycast routing leads each client to the nearest PoP. The sandbox has no anycast, so its
-DNS server chooses the PoP.
+client. On the real Cloudflare, anycast routing connects each client to the nearest PoP. The sandbox has no anycast, so
+its DNS server chooses the PoP.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class CloudflareZones:
 @dataclass
 class CloudflareZone:
     """A DNS zone of the emulated Cloudflare. `pop_address` returns the address of the PoP that serves clients at a
-    client location.
+    client location (a place that clients connect from).
     """
 
     listed: Listed

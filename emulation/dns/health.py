@@ -105,10 +105,10 @@ def parse(raw: Mapping[str, Any]) -> Check:
 
 @dataclass(frozen=True)
 class Standing:
-    """The decision of a health checker whether an endpoint is healthy, and the reason."""
+    """A health checker's decision whether an endpoint is healthy, with the reason."""
 
     healthy: bool = True
-    # The number of probes since the last probe whose result agreed with `healthy`.
+    # The number of probes in a row that contradict `healthy`, the current decision of the health checker.
     against: int = 0
     reason: str = ""
 
@@ -163,7 +163,8 @@ class HealthChecks:
     def healthy(self, id: str) -> bool:
         """Returns whether DNS answers may contain the records that depend on a health check.
 
-        A health check that does not exist is healthy. A disabled health check is also healthy, unless it is inverted.
+        A health check that does not exist is treated as healthy. A disabled health check is treated as healthy too,
+        unless it is inverted.
         """
         check = self._checks.get(id)
         if check is None:
@@ -206,8 +207,9 @@ class HealthChecks:
         health checkers reach the endpoint. The sandbox resolves the endpoint's name at three locations, and each
         location represents a third of the health checkers. An address that answers is therefore enough.
 
-        An accelerator can lead each location to a different server. The probe therefore connects to an accelerator's
-        address from all locations. The endpoint is healthy if one of these connections succeeds.
+        An accelerator of Global Accelerator can connect the clients of each location to a different server. The probe
+        therefore connects to an accelerator's address from all locations. The endpoint is healthy if one of these
+        connections succeeds.
         """
         failure = f"{check.name or 'the endpoint'} has no address"
         for address in [check.address] if check.address else self._resolve(check.name):

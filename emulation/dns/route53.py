@@ -15,9 +15,9 @@ from emulation.dns import health, zones
 @dataclass(frozen=True)
 class Snapshot:
     """A snapshot of the emulated Route 53 and Global Accelerator: the public zones with their records, the health
-    checks, and the accelerators. Zones, records and health checks have the form of the Route 53 API. An accelerator
-    consists of its DNS name and its addresses. The DNS server builds its zones again only when a snapshot differs from
-    the previous one.
+    checks, and the accelerators. Zones, records and health checks have the form of the Route 53 API. Each accelerator
+    is represented by its DNS name and its addresses. The DNS server builds its zones again only when a snapshot differs
+    from the previous one.
     """
 
     zones: tuple[tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]], ...] = ()

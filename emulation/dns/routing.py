@@ -20,7 +20,7 @@ Healthy = Callable[[RecordSet], bool]
 
 
 def choose(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy, random: Random) -> list[RecordSet]:
-    """Chooses the record sets of one DNS answer from `group`, which holds all record sets of one name and type.
+    """Chooses the record sets of one DNS answer from `group`, which contains all record sets of one name and type.
 
     The result is empty only when no geolocation record matches the client. Route 53 requires that all record sets of a
     group have one routing policy.

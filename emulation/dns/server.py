@@ -1,4 +1,4 @@
-"""Receives DNS messages over UDP and TCP and answers them from the zones of the sandbox."""
+"""Receives DNS messages over UDP and TCP and answers them from the zones of the sandbox (emulated clouds)."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class DnsServer:
-    """The sandbox's DNS server, which answers from the zones that `authority` returns. The server calls `authority` for
-    each query, because the zones can change."""
+    """The DNS server of a sandbox (emulated clouds), which answers from the zones that `authority` returns. The server
+    calls `authority` for each query, because the zones can change.
+    """
 
     def __init__(self, authority: Callable[[], Authority]) -> None:
         self._authority = authority
@@ -161,7 +162,8 @@ def _scope(network: Network, answer: Answer) -> int:
 def _overlapping(network: Network) -> ClientLocation | None:
     """Returns a client location whose subnet overlaps a DNS client's network, or None.
 
-    The client's network can be larger than the subnet of a client location.
+    A client location is a place that clients connect from. The client's network can be larger than the subnet of a
+    client location.
     """
     if isinstance(network, ipaddress.IPv6Network):
         return None

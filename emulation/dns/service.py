@@ -1,4 +1,4 @@
-"""Runs the sandbox's DNS server, its health checkers and the proxies of its clients in one process."""
+"""Runs the DNS server, the health checkers and the client proxies of a sandbox (emulated clouds) in one process."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _POLL_SECONDS = 1.0
 
 
 class DnsService:
-    """The DNS of a sandbox. The file `run/dns.json` reports the served zones, the refused records and the state of the
-    health checks.
+    """The DNS of a sandbox (emulated clouds on this machine). The file `run/dns.json` contains the served zones, the
+    refused records and the state of the health checks.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -51,7 +51,7 @@ class DnsService:
     async def run(self) -> None:
         self._checks.configure(self._pop_checks())
         # Reads the zones before the DNS server starts. Otherwise, the server would first refuse queries for names in
-        # the zones.
+        # these zones.
         await self._read_zones()
         await DnsServer(lambda: self._authority).serve(self._sandbox.dns_address, DNS_PORT)
         for client_location in CLIENT_LOCATIONS:
@@ -146,7 +146,7 @@ class DnsService:
         return any(owner.is_subdomain(zone.origin) for zone in self._served.zones)
 
     def _report(self) -> None:
-        """Writes the state of the sandbox's DNS to `run/dns.json`, for people and tests.
+        """Writes the state of the DNS of the sandbox (emulated clouds) to `run/dns.json`, for people and tests.
 
         The method replaces the file in one step. Readers therefore never see an incomplete file.
         """

@@ -23,8 +23,8 @@ _TTL_SECONDS = 5
 class StandIn:
     """A DNS zone that resolves the API host names of a real cloud to the address of the emulated cloud.
 
-    `origin` is the zone's name, such as `amazonaws.com` (RFC 1035, section 5). `address` is a function that takes a
-    client location, and returns the address of all names below `origin` for clients at this location.
+    `origin` is the zone's name, such as `amazonaws.com` (RFC 1035, section 5). `address` is a function. For a client
+    location (a place that clients connect from), it returns the address of all names below `origin`.
     """
 
     origin: dns.name.Name

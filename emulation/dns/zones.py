@@ -24,13 +24,13 @@ from emulation.layout import ClientLocation
 
 _log = logging.getLogger(__name__)
 
-# The data of the SOA record of each Route 53 zone, from the Route 53 Developer Guide. moto's own SOA record cannot be
-# parsed.
+# The data of the SOA record of each Route 53 zone, from the Route 53 Developer Guide. The SOA record of moto, which
+# emulates AWS, cannot be parsed.
 _SOA = "ns-2048.awsdns-64.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
 _SOA_TTL = 900
 _ALIASES_IN_A_ROW = 8
-# The TTL of DNS answers for an alias of an accelerator, in seconds. AWS documents no value. The emulation uses the TTL
-# of an alias of a load balancer.
+# The TTL of DNS answers for a Route 53 alias that refers to an accelerator, in seconds. AWS documents no value. The
+# emulation uses the TTL of an alias of a load balancer.
 _ACCELERATOR_TTL = 60
 
 # Maps the DNS name of an accelerator of Global Accelerator, without the final dot, to the accelerator's IP addresses.
@@ -53,7 +53,7 @@ class Found:
 
 
 class Zone(Protocol):
-    """A DNS zone from which the sandbox's DNS server answers queries."""
+    """A DNS zone from which the DNS server of the sandbox (emulated clouds) answers queries."""
 
     @property
     def origin(self) -> dns.name.Name: ...
@@ -137,7 +137,9 @@ class HostedZone:
         return Found(_rrset(name, chosen) if chosen else None, by_place=by_place)
 
     def _accelerator(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, alias: Alias, by_place: bool) -> Found:
-        """Returns both addresses of an accelerator. All clients get the same addresses, which are anycast addresses."""
+        """Returns the two IP addresses of an accelerator of Global Accelerator. All clients get the same addresses,
+        which are anycast addresses.
+        """
         addresses = self.accelerators.get(alias.target.to_text(omit_final_dot=True).lower())
         if rdtype != A or not addresses:
             return Found(by_place=by_place)

@@ -15,7 +15,8 @@ from emulation.engine.environment import shell_environment
 from emulation.engine.find import Engine
 from emulation.layout import Sandbox
 
-# The sandbox registers each process of the Pulumi engine under a name that begins with this prefix.
+# The sandbox (emulated clouds on this machine) registers each process of the Pulumi engine under a name that begins
+# with this prefix.
 _ENGINE = "engine-"
 
 
@@ -29,10 +30,10 @@ def pulumi(
 ) -> subprocess.CompletedProcess[str]:
     """Runs a `pulumi` command in the directory of a Pulumi project. Returns its output as text without colours.
 
-    The function registers the command's process in the sandbox. If this Python process is killed, `make down` can
-    therefore end the command. At the first Ctrl-C, the Pulumi engine finishes the operations in progress and records
-    them in the Pulumi state. At the second Ctrl-C, the engine ends at once. After Ctrl-C, the function waits until the
-    engine has ended and then raises KeyboardInterrupt.
+    The function registers the command's process in the sandbox (emulated clouds). If this Python process is killed,
+    `make down` can therefore end the command. At the first Ctrl-C, the Pulumi engine finishes the operations in
+    progress and records them in the Pulumi state. At the second Ctrl-C, the engine ends at once. After Ctrl-C, the
+    function waits until the engine has ended and then raises KeyboardInterrupt.
     """
     # The Pulumi engine writes its output to files. With a pipe, the engine would end early if the reading process
     # ended.
@@ -76,7 +77,8 @@ def _wait(process: subprocess.Popen[bytes], sandbox: Sandbox) -> bool:
 
 
 def end_engines(sandbox: Sandbox) -> None:
-    """Ends Pulumi engines of the sandbox that still run after the process that started them was killed.
+    """Ends Pulumi engines of the sandbox (emulated clouds) that still run after the process that started them was
+    killed.
 
     An engine has a minute to finish the operations in progress and to record them in the Pulumi state.
     """

@@ -49,8 +49,8 @@ def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> 
     """Returns the environment variables that every `pulumi` command needs, such as PATH and the location of the Pulumi
     state.
 
-    The state is in the sandbox's directory, and only the directory's owner can read the state. `passphrase` encrypts
-    the secrets in the stacks' config and state.
+    The state is in the directory of the sandbox (emulated clouds), and only the directory's owner can read the state.
+    `passphrase` encrypts the secrets in the stacks' config and state.
     """
     search = [str(engine.pulumi.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
     state = sandbox.path("pulumi", "state")
@@ -60,9 +60,9 @@ def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> 
         "PATH": os.pathsep.join(search),
         PYTHON_VARIABLE: sys.executable,
         PYTHONPATH_VARIABLE: str(IMPORT_ROOT),
-        # `metadata=skip` makes the engine write no attribute files beside the state files. The engine does not write
-        # attribute files atomically, and an empty one makes the state unreadable (gocloud.dev/blob/fileblob,
-        # URLOpener).
+        # The parameter `metadata=skip` makes the Pulumi engine write no attribute files beside the state files. The
+        # engine does not write attribute files atomically, and an empty attribute file makes the state unreadable
+        # (gocloud.dev/blob/fileblob, URLOpener).
         "PULUMI_BACKEND_URL": f"{state.as_uri()}?metadata=skip",
         "PULUMI_HOME": str(sandbox.path("pulumi", "home")),
         "PULUMI_CONFIG_PASSPHRASE": passphrase,
@@ -88,7 +88,7 @@ def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[st
         "CLOUDFLARE_API_TOKEN": "local",
         **edge_environment(sandbox),
         "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/compute/v1/",
-        # PostgreSQL holds the databases of the emulated Spanner. Clients of the real Spanner connect to PGAdapter,
+        # PostgreSQL stores the databases of the emulated Spanner. Clients of the real Spanner connect to PGAdapter,
         # Google's PostgreSQL proxy for Spanner. In the sandbox, these clients connect to PostgreSQL.
         "PGHOST": sandbox.gcp_address,
         "PGPORT": str(POSTGRES_PORT),

@@ -234,7 +234,8 @@ def write_language_host(directory: Path) -> Path:
     """
     launcher = directory / "pulumi-language-python"
     if not launcher.exists() or launcher.read_text() != LAUNCHER:
-        # Another process may run the launcher at this moment. The new file therefore replaces the old file in one step.
+        # Another process may run the old start script of the language host at this moment. The new script therefore
+        # replaces the old script in one step.
         with tempfile.NamedTemporaryFile("w", dir=directory, delete=False) as fresh:
             fresh.write(LAUNCHER)
         Path(fresh.name).chmod(0o755)

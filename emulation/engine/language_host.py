@@ -34,8 +34,9 @@ _CHECK_SECONDS = 1.0
 
 
 class LanguageHost(LanguageServer):
-    """A Pulumi language host: runs the Pulumi program that the engine names, and Python plugins such as policy
-    packs."""
+    """A Pulumi language host: runs a Pulumi program when the Pulumi engine requests it. Also runs Python plugins such
+    as policy packs.
+    """
 
     def __init__(self, engine_address: str) -> None:
         super().__init__(lambda: None)

@@ -56,7 +56,8 @@ def _end(number: int, frame: object) -> None:
 def _replace_partitions(databases: Databases) -> None:
     while True:
         time.sleep(_REPLACED_EVERY)
-        with suppress(psycopg.Error):  # A database may be dropped during the replacement of its partitions.
+        # Another request may drop a Spanner database while this call replaces the database's change stream partitions.
+        with suppress(psycopg.Error):
             databases.replace_partitions()
 
 

@@ -30,13 +30,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """A request to create a resource of the emulated Google Cloud. `names` holds the names in the request's URL path,
-    such as that of the project. `id` is the id of the new resource.
+    """A request to create a resource of the emulated Google Cloud. `names` contains the names in the request's URL
+    path, such as that of the project. `id` is the id of the new resource.
     """
 
     names: Mapping[str, str]
     id: str
-    free_addresses: Iterator[str]  # The public addresses of the sandbox that no resource uses yet.
+    free_addresses: Iterator[str]  # The public addresses of the sandbox (emulated clouds) that no resource uses yet.
 
 
 def project_number(name: str) -> str:
@@ -66,15 +66,15 @@ def _no_parameters(request: Request) -> Json:
 
 @dataclass(frozen=True)
 class Collection:
-    """A collection of the emulated Google Cloud API, which holds all resources of one type.
+    """A collection of the emulated Google Cloud API, which contains all resources of one type.
 
     `path` is the collection's URL path, with placeholders in braces for the names of parent resources. `identity` reads
     the id of a new resource from the body of the request. An id must have at least `shortest` and at most `longest`
     characters.
 
-    If `computed_id` is set, it names a computed field. The value of this field then replaces the id in the resource's
-    path. `listed` is the name of the field that contains the resources in the response to a list request. If `listed`
-    is empty, the collection refuses list requests.
+    If `computed_id` is set, it is the name of a computed field. The value of this field then replaces the id in the
+    resource's path. `listed` is the name of the field that contains the resources in the response to a list request. If
+    `listed` is empty, the collection refuses list requests.
     """
 
     path: str

@@ -30,13 +30,13 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def application(directory: Path) -> Application:
-    """Returns the WSGI application of a new emulated Google Cloud, which keeps its state in `directory`."""
+    """Returns the WSGI application of a new emulated Google Cloud, which stores its state in `directory`."""
     store = StateStore(directory / "gcp.sqlite")
     return with_objects(create_app(store, ADDRESSES), store, directory)
 
 
 def client(directory: Path) -> httpx.Client:
-    """Returns an HTTP client of a new emulated Google Cloud, which keeps its state in `directory`."""
+    """Returns an HTTP client of a new emulated Google Cloud, which stores its state in `directory`."""
     return httpx.Client(transport=_Wire(application(directory)), base_url="http://googleapis.invalid")
 
 

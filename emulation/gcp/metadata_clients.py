@@ -9,8 +9,8 @@ from emulation.layout import Sandbox
 
 
 def register(sandbox: Sandbox, name: str, email: str) -> str:
-    """Registers a client, such as a machine, at the emulated metadata server. `email` names the client's service
-    account.
+    """Registers a client, such as a machine, at the emulated metadata server. `email` is the email address of the
+    client's service account.
 
     Returns the `<address>:<port>` of the client's own metadata server. Calls with the same `name` return the same
     address. Raises httpx.HTTPError if the request fails.

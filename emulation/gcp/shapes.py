@@ -17,8 +17,8 @@ class Shape:
     """Checks a JSON object in a request to the emulated Google Cloud. The object may have only the given members, and
     the members in `needed` are required.
 
-    To check a value, call the Shape. The call raises Refused if `value` is invalid. `where` is the path of the JSON
-    object in the request, for error messages.
+    An object of this class is called like a function, with the value to check. The call raises Refused if the value is
+    invalid. `where` is the path of the JSON object in the request, for error messages.
     """
 
     members: Mapping[str, Check]

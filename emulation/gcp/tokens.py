@@ -28,7 +28,7 @@ LIFE_SECONDS = 3600
 
 _KEYS, _ACCESS = "google-keys", "google-access-tokens"
 _SIGNING = "signing"
-_LOCK = threading.Lock()  # Prevents two threads from making two signing keys.
+_LOCK = threading.Lock()  # This lock prevents two threads from making two signing keys for Google's tokens.
 
 
 @dataclass(frozen=True)

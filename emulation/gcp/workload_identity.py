@@ -1,8 +1,9 @@
 """Emulates Google Cloud's workload identity pools and their providers, which trust the tokens of other systems.
 
 Sources: IAM API v1, "projects.locations.workloadIdentityPools" and its "providers". A deleted pool or provider is kept
-for 30 days. During this time, clients can list, read and restore it, but cannot change it or reuse its ID. Google's own
-implementation of the Common Expression Language compiles the expressions. Requests for tokens are not emulated.
+for 30 days. During this time, clients can list, read and restore it, but cannot change it or reuse its ID. A provider
+can contain expressions in the Common Expression Language, which Google's own implementation compiles. Requests for
+tokens are not emulated.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MOST_CONDITION_CHARACTERS = 4096
 _MOST_MAPPING_CHARACTERS = 2048
 _MOST_CUSTOM_ATTRIBUTES = 50
 _MOST_AUDIENCES, _MOST_AUDIENCE_CHARACTERS = 10, 256
-# Maps each text field of a pool or provider to its maximum number of characters.
+# Maps each text field of a workload identity pool or provider to its maximum number of characters.
 _TEXTS = {"displayName": 32, "description": 256}
 _ID = re.compile(r"(?!gcp-)[a-z0-9-]{4,32}")
 _CUSTOM = re.compile(r"attribute\.[a-z0-9_]{1,100}")
@@ -34,9 +35,9 @@ _KIND = "gcp"
 
 @dataclass(frozen=True)
 class _Collection:
-    """A collection of pools, or of the providers of a pool. `path` is the collection's URL path, with placeholders for
-    names of parents. `id_parameter` is the query parameter with the ID of a new resource. `check` is a function that
-    refuses the JSON document of a resource if Google Cloud would refuse it.
+    """A collection of the API: workload identity pools, or the token providers of one pool. `path` is the collection's
+    URL path, with placeholders for names of parents. `id_parameter` is the query parameter with the ID of a new
+    resource. `check` is a function that refuses the JSON document of a resource if Google Cloud would refuse it.
     """
 
     path: str
@@ -70,7 +71,9 @@ def add_to(app: Flask, store: StateStore, now: Callable[[], datetime] = lambda: 
 
 @dataclass(frozen=True)
 class _Operations:
-    """The operations on the resources of a collection. `names` holds the names in the URL path, such as the project."""
+    """The API operations on one collection: workload identity pools, or the token providers of a pool. `names` holds
+    the names in the URL path, such as the project.
+    """
 
     collection: _Collection
     store: StateStore
@@ -143,7 +146,9 @@ def _scope(collection: _Collection, names: Mapping[str, str]) -> str:
 
 
 def _checked(collection: _Collection, known: Json) -> Json:
-    """Returns the JSON body of a request. `known` is the document that the request changes, if it exists."""
+    """Returns the JSON body of a request after checks. `known` is the document that the request changes. It is empty
+    for a new resource.
+    """
     body: Json = request.get_json(force=True)
     unknown = sorted(body.keys() - collection.fields)
     if unknown:
@@ -186,5 +191,5 @@ def _check_expression(name: str, expression: str, most: int) -> None:
     variables: dict[str, Any] = dict.fromkeys(("assertion", "google", "attribute"), cel.Type.DYN)
     try:
         cel.NewEnv(variables=variables).compile(expression)
-    except Exception as error:  # The package raises exceptions of several types.
+    except Exception as error:  # The package `cel_expr_python` raises exceptions of several types.
         raise Refused(400, f"{name} is no valid expression: {error}") from error

@@ -60,7 +60,7 @@ class Feed(threading.Thread):
 
     def _follow(self) -> None:
         description = self._streams.describe_stream(StreamArn=self.mapping.stream)["StreamDescription"]
-        (shard,) = description["Shards"]  # In moto, each DynamoDB stream has one shard.
+        (shard,) = description["Shards"]  # moto, which emulates AWS, gives each DynamoDB stream only one shard.
         iterator = self._iterator(shard["ShardId"])
         while not self._ended.is_set():
             found = self._streams.get_records(ShardIterator=iterator, Limit=self.mapping.batch)

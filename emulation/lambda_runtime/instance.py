@@ -128,9 +128,9 @@ class Instance:
         return {
             **{name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ},
             **dict(self.code.variables),
-            # Python's option `-S` makes the process ignore .pth files. Otherwise, the .pth file of the editable install
-            # would add the checkout to sys.path. The option also removes the directory of installed packages from
-            # sys.path. PYTHONPATH therefore names this directory.
+            # Python's option `-S` makes the process ignore .pth files. Otherwise, the .pth file of this project's
+            # editable install (`pip install -e`) would add the checkout to sys.path. The option also removes the
+            # directory of installed packages from sys.path. PYTHONPATH therefore names this directory.
             "PYTHONPATH": sysconfig.get_path("purelib"),
             "AWS_LAMBDA_FUNCTION_NAME": self.code.name,
             "AWS_REGION": self.code.region,

@@ -19,7 +19,7 @@ _LASTS = 12 * 3_600
 
 
 class Roles:
-    """Issues temporary credentials for the roles of Lambda functions in one sandbox."""
+    """Issues temporary credentials for the roles of Lambda functions in one sandbox (emulated clouds)."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._iam, self._sts = (

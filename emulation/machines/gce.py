@@ -20,7 +20,8 @@ class GceMachines:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._metadata_hosts: dict[str, str] = {}
-        # All polls use the same client, because each new client loads the certificates of all authorities.
+        # All polls of the Compute Engine API use the same HTTP client. A new client would load all certificate
+        # authorities again.
         self._http = httpx.Client(trust_env=False)
 
     def running(self) -> list[Instance]:

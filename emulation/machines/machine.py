@@ -121,7 +121,7 @@ class Machine:
                 )
 
     def _write_instance_id(self) -> None:
-        """Writes the file in which cloud-init keeps the machine's instance ID (cloud-init, "Important directories")."""
+        """Writes the file in which cloud-init stores the instance ID (cloud-init, "Important directories")."""
         file = self._place.root / "var/lib/cloud/data/instance-id"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"{self.instance.id}\n")

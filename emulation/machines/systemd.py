@@ -37,8 +37,9 @@ _MEANT = {
     "Unit": {"Wants"},
 }
 
-# The systemd directives that the emulation accepts and ignores. Most of these directives order the start of units or
-# restrict what a service may do. A sandbox starts units on a running host, and has no secrets to protect.
+# The systemd directives that the emulation accepts and ignores. Most of these directives define the order in which
+# units start, or restrict what a service may do. A sandbox starts units on a running host, and has no secrets to
+# protect.
 _PASSED_OVER = {
     "Unit": {"After", "Description", "PartOf", "Requisite", "StartLimitIntervalSec", "Wants"},
     "Service": {

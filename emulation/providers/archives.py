@@ -45,8 +45,8 @@ def on_the_wire(value: Any) -> Any:
 
 
 def comparable(value: Any) -> Any:
-    """Returns a resource property in a form that can be compared. An archive is replaced by its hash, because the
-    Pulumi state and the Pulumi program can describe one archive in two ways.
+    """Returns a resource property in a form that can be compared. Replaces an archive by its hash, because the Pulumi
+    state and the Pulumi program can describe the same archive in different ways.
     """
     if isinstance(value, dict) and cast(Properties, value).get(_MARK) == _ARCHIVE:
         return cast(Properties, value).get("hash")

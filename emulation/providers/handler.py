@@ -52,7 +52,7 @@ class Handler(Protocol):
         """Returns the current outputs of a resource from the cloud, or None if the resource does not exist.
 
         `state` contains the properties in the Pulumi state and is empty on import. A property that is also an input
-        must have the form of the input, because Pulumi shows any difference as drift.
+        must have the form of the input, because Pulumi shows any difference as a change in the cloud.
         """
         ...
 

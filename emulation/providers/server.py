@@ -28,7 +28,7 @@ def provider(cloud: str) -> EmulatedProvider:
 
 def serve_provider(emulated: EmulatedProvider) -> Served:
     """Starts the gRPC server of an emulated Pulumi provider on 127.0.0.1. The Pulumi engine connects to this address
-    when the environment variable PULUMI_DEBUG_PROVIDERS names the provider's port.
+    when the environment variable PULUMI_DEBUG_PROVIDERS contains the provider's port.
     """
     return serve(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(emulated, server), threads=16)
 

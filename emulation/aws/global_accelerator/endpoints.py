@@ -40,7 +40,7 @@ def described(configurations: Sequence[Mapping[str, Any]], region: str, account:
             {
                 "EndpointId": endpoint,
                 "Weight": given.get("Weight", _USUAL_WEIGHT),
-                # INITIAL is the state of a new endpoint, which no health checker has checked yet.
+                # INITIAL is the state of a new endpoint of an accelerator, which no health checker has checked yet.
                 "HealthState": "INITIAL",
                 "ClientIPPreservationEnabled": _preserves_address(endpoint, given, ec2, region),
             }

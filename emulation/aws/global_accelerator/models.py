@@ -1,4 +1,4 @@
-"""Keeps the accelerators, listeners and endpoint groups of an account as JSON objects of the Global Accelerator API."""
+"""Stores an account's accelerators, listeners and endpoint groups as JSON objects of the Global Accelerator API."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ static_addresses: Iterator[str] = itertools.cycle([f"198.51.100.{host}" for host
 
 
 class GlobalAcceleratorBackend(BaseBackend):
-    """The standard accelerators of one account, with their listeners, endpoint groups and tags. Each mapping has an ARN
-    as the key.
+    """The standard accelerators of one account, with their listeners, endpoint groups and tags. The keys of each
+    mapping are ARNs.
 
     The ARN of a listener starts with the ARN of its accelerator, and the ARN of an endpoint group with the ARN of its
     listener.
@@ -46,7 +46,7 @@ class GlobalAcceleratorBackend(BaseBackend):
         return _existing(arn, self.groups, "EndpointGroup")
 
 
-# Global Accelerator is a global service. moto keeps the backend of a global service under the region name `aws`.
+# Global Accelerator is a global service. moto stores the backend of a global service under the region name `aws`.
 globalaccelerator_backends = BackendDict(
     GlobalAcceleratorBackend, "globalaccelerator", use_boto3_regions=False, additional_regions=["aws"]
 )
@@ -83,7 +83,7 @@ def page(name: str, found: Iterable[Fields], given: Fields) -> Fields:
 
 
 def only_one_region(region: str) -> None:
-    """Refuses a request whose signature names a region in which the Global Accelerator API is not served (Global
+    """Refuses a request that is signed for a region in which the Global Accelerator API is not served (Global
     Accelerator API Reference, "Welcome").
     """
     if region != "us-west-2":

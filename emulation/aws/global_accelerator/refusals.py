@@ -16,7 +16,7 @@ def invalid(message: str) -> Refused:
 
 
 def not_emulated(what: str) -> Refused:
-    """Returns the error for a request that is valid on AWS but not supported by the emulation. `what` names the
-    feature.
+    """Returns the error for a request that is valid on AWS but not supported by the emulation. `what` is the name of
+    the feature.
     """
     return Refused("InvalidArgumentException", f"not emulated: {what}")

@@ -1,5 +1,6 @@
-"""Checks whether a caller may access objects of the emulated Cloud Storage. The caller's access token names a service
-account, and the bucket's IAM policy grants roles to this account."""
+"""Checks whether a caller may access objects of the emulated Cloud Storage. The caller's access token identifies a
+service account, and the bucket's IAM policy grants roles to this account.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adds the APIs for Cloud Storage objects to the administrative API of the emulated Google Cloud."""
+"""Adds the APIs that read and write Cloud Storage objects to the administrative API of the emulated Google Cloud."""
 
 from __future__ import annotations
 

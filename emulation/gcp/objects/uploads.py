@@ -1,5 +1,5 @@
-"""Receives uploads to the emulated Cloud Storage: in one request with content and metadata, or in a resumable session
-of several requests.
+"""Receives uploads to the emulated Cloud Storage. An upload is one request with content and metadata, or a resumable
+session of several requests.
 
 Source: Cloud Storage, "Uploads and downloads". Sessions are kept in memory and end when the emulated cloud restarts.
 Google ends sessions after a week.
@@ -30,7 +30,7 @@ _CHUNK = 256 * 1024
 
 @dataclass
 class Session:
-    """A resumable upload to Cloud Storage that is in progress. `file` holds the first `received` bytes."""
+    """A resumable upload to Cloud Storage that is in progress. `file` contains the first `received` bytes."""
 
     bucket: str
     fields: Json
@@ -42,7 +42,7 @@ class Session:
 
 
 class Sessions:
-    """The resumable Cloud Storage uploads of one sandbox that are in progress."""
+    """The resumable Cloud Storage uploads to one sandbox (emulated clouds) that are in progress."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory / "uploads"
@@ -120,8 +120,8 @@ def _chunks(file: Path) -> Iterator[bytes]:
 def parts(content_type: str, body: bytes) -> tuple[Json, bytes]:
     """Returns the metadata and the content of an object from a `multipart/related` upload (RFC 2046, section 5.1).
 
-    If the metadata names no content type, the object gets the content type of the second part. Raises Refused when the
-    body is malformed.
+    If the metadata contains no content type, the object gets the content type of the second part. Raises Refused when
+    the body is malformed.
     """
     boundary = _BOUNDARY.search(content_type)
     delimiter = b"\r\n--" + (boundary[1].encode() if boundary else b"")

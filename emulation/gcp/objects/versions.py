@@ -1,5 +1,5 @@
-"""Stores all versions of all objects of the emulated Cloud Storage: the metadata in one SQLite file, the content in
-separate files.
+"""Stores all versions of all objects of the emulated Cloud Storage. The metadata is in one SQLite file, and the content
+is in separate files.
 
 A version is live, noncurrent (replaced or deleted in a versioned bucket) or soft-deleted. Lifecycle rules are not
 emulated, and soft-deleted versions are kept forever.
@@ -48,7 +48,9 @@ class Draft:
 
 
 class Versions:
-    """The versions of all Cloud Storage objects in one sandbox. All methods can be called from any thread."""
+    """The versions of all Cloud Storage objects in one sandbox (emulated clouds). All methods can be called from any
+    thread.
+    """
 
     def __init__(self, directory: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._content_directory = directory / "objects"
@@ -116,7 +118,7 @@ class Versions:
         permit the deletion.
 
         If `for_good` is false, a versioned bucket keeps the version as noncurrent. The caller sets `for_good` if the
-        request names the generation of the version, because such a request deletes the version even from a versioned
+        request contains the generation of the version, because such a request deletes the version even from a versioned
         bucket.
         """
         with self._lock:
@@ -155,7 +157,7 @@ class Versions:
         return [json.loads(document) for state, document in rows if state in wanted]
 
     def path(self, document: Json) -> Path:
-        """Returns the path of the file that holds the content of a Cloud Storage object version."""
+        """Returns the path of the file with the content of a Cloud Storage object version."""
         return self._content_directory / document["generation"]
 
     def _make_noncurrent(self, bucket: Json, version: Json) -> None:

@@ -1,8 +1,9 @@
 """Serves objects of the emulated Cloud Storage by the XML API.
 
-Regional shields send requests to the host name of a bucket: `https://<bucket>.storage.googleapis.com/<object>`. Their
-requests have a bearer token. Google's library for Go, which the Pulumi engine uses, names the bucket in the path:
-`/<bucket>/<object>`. As in the JSON API, a request without a token is treated as a request of the operator.
+Regional shields (caches) send requests to the host name of a bucket:
+`https://<bucket>.storage.googleapis.com/<object>`. Their requests have a bearer token. Google's library for Go, which
+the Pulumi engine uses, names the bucket in the path: `/<bucket>/<object>`. As in the JSON API, a request without a
+token is treated as a request of the operator.
 
 Only GET and HEAD are served. Errors are XML. The response has a header `x-goog-meta-…` for each metadata entry of the
 object. Sources: Cloud Storage, "XML API" and "Request endpoints".

@@ -1,1 +1,1 @@
-"""Emulates Spanner: its REST API, its databases and its change streams. PostgreSQL holds the databases."""
+"""Emulates Spanner: its REST API, its databases and its change streams. PostgreSQL stores the databases."""

@@ -1,5 +1,6 @@
-"""Runs the PostgreSQL server that holds the databases of the emulated Spanner. Each sandbox has one server, which
-starts with the first database."""
+"""Runs the PostgreSQL server that stores the databases of the emulated Spanner. Each sandbox has one server, which
+starts with the first database.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from emulation.gcp.catalog import Refused
 from emulation.gcp.spanner.programs import postgres_programs
 from emulation.layout import SPANNER_USER
 
-_UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root. If root runs the sandbox, PostgreSQL runs as this user.
+# PostgreSQL refuses to run as root. If root runs the sandbox (emulated clouds), PostgreSQL runs as this user.
+_UNPRIVILEGED = "nobody"
 _SETTINGS = ("fsync=off", "shared_buffers=16MB", "max_connections=100", "log_min_messages=fatal")
 # The number of seconds that PostgreSQL may take to start. The limit is generous, because PostgreSQL starts slowly on a
 # busy machine.

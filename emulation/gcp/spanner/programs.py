@@ -1,4 +1,4 @@
-"""Finds the PostgreSQL programs on this machine. PostgreSQL holds the databases of the emulated Spanner."""
+"""Finds the PostgreSQL programs on this machine. PostgreSQL stores the databases of the emulated Spanner."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def client(service: str, properties: Properties | None = None) -> Any:
 
 
 def sandbox_client(service: str, properties: Properties | None = None) -> Any:
-    """Returns a boto3 client with the sandbox's own credentials, which may do everything.
+    """Returns a boto3 client with the credentials of the sandbox (emulated clouds), which permit everything.
 
     Handlers use this client only to create what exists in every real AWS account from the start, such as AWS's machine
     images.
@@ -71,7 +71,7 @@ def removed_tags(old: Properties, new: Properties) -> list[str]:
 
 @cache
 def _client(service: str, region: str, endpoint: str, access_key: str) -> Any:
-    """Returns a boto3 client, and keeps one client for each combination of arguments. boto3 reads the access key from
-    the environment, and not from `access_key`. The argument only ensures that each access key has a client of its own.
+    """Returns a boto3 client. Calls with the same arguments return the same client. boto3 reads the access key from the
+    environment, and not from `access_key`. The argument only ensures that each access key has a client of its own.
     """
     return cast(Any, boto3).client(service, region_name=region, endpoint_url=endpoint or None)

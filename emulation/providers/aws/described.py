@@ -1,4 +1,5 @@
-"""Handles AWS resource types whose resources the AWS API creates, describes and deletes by one identifier.
+"""Handles AWS resource types with simple resources. One identifier is enough for the AWS API to describe or delete such
+a resource.
 
 The class Described implements the common part of the handlers of all these types. An object of the class handles one
 resource type, with functions that call the AWS API.

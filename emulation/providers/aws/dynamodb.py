@@ -156,7 +156,8 @@ def _put_recovery_and_expiry(dynamodb: Any, name: str, inputs: Properties) -> No
         wanted = {"Enabled": expiry.get("enabled", True), "AttributeName": expiry["attributeName"]}
         try:
             dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=wanted)
-        # If the table already has the requested setting, DynamoDB answers with an error, which is ignored here.
+        # If the table already has the requested expiry setting (TTL), DynamoDB answers with an error. The code ignores
+        # this error.
         except ClientError as error:
             if "already" not in str(error):
                 raise

@@ -116,8 +116,8 @@ def _describe_configuration(api: Api, id: str, state: Properties) -> Properties 
 
 
 def _replace_configuration(api: Api, id: str, old: Properties, new: Properties) -> None:
-    """Changes how often Lambda retries an asynchronous invocation. Deletes the old retry settings first, because moto
-    would otherwise keep each old setting that the new inputs do not contain.
+    """Changes how often Lambda retries an asynchronous invocation. Deletes the old retry settings first, because moto,
+    which emulates AWS, would otherwise keep each old setting that the new inputs do not contain.
     """
     api.delete_function_event_invoke_config(FunctionName=id)
     _configure(api, new)

@@ -18,8 +18,8 @@ from emulation.providers.handler import CloudError, Handler, HoldsSets, Properti
 
 _REGION = "us-west-2"  # The only region that serves the Global Accelerator API.
 
-# Each of these mappings belongs to one resource type. It maps each Pulumi property to the name of the field in the
-# Global Accelerator API.
+# Each of these mappings belongs to one resource type of Global Accelerator. It maps each Pulumi property to the name of
+# the field in the Global Accelerator API.
 _ACCELERATOR = {"name": "Name", "ipAddressType": "IpAddressType", "enabled": "Enabled"}
 _LISTENER = {"protocol": "Protocol", "clientAffinity": "ClientAffinity"}
 _GROUP = {

@@ -61,8 +61,8 @@ def handlers() -> list[Handler]:
             describe=_describe_issuer,
             remove=lambda iam, id, state: iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=id),
             change=_change_issuer,
-            # IAM can change the audiences of an identity provider in place, but moto cannot. Pulumi therefore replaces
-            # the identity provider if its audiences change.
+            # IAM can change the audiences of an identity provider in place, but moto, which emulates AWS, cannot.
+            # Pulumi therefore replaces the identity provider if its audiences change.
             replace_on=frozenset({"url", "clientIdLists"}),
         ),
     ]

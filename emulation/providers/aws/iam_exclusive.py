@@ -81,6 +81,6 @@ def _attach_only(iam: Api, inputs: Properties) -> str:
 
 def _in_given_order(found: list[str], given: list[str] | None) -> list[str]:
     """Compares two lists without regard to the order of their members. If the members are equal, returns `given`, and
-    Pulumi shows no drift. Otherwise returns the members of `found`, sorted.
+    Pulumi shows no difference. Otherwise returns the members of `found`, sorted.
     """
     return given if given is not None and sorted(given) == sorted(found) else sorted(found)

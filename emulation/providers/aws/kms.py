@@ -13,7 +13,8 @@ from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.documents import in_given_form
 from emulation.providers.handler import CloudError, Handler, Properties
 
-_DELETION_DAYS = 30  # The default length of a KMS key's deletion window, in days (KMS API, "ScheduleKeyDeletion").
+# The default number of days between the request to delete a KMS key and the deletion (KMS API, "ScheduleKeyDeletion").
+_DELETION_DAYS = 30
 
 
 def handlers() -> list[Handler]:
@@ -64,8 +65,9 @@ def _make_key(kms: Api, inputs: Properties) -> str:
 
 
 def _make_replica(kms: Api, inputs: Properties) -> str:
-    """Creates a replica of a KMS key with a call to the region of the primary key. Then sets the properties that moto
-    does not copy to the replica."""
+    """Creates a replica of a KMS key with a call to the region of the primary key. Then sets the properties that moto,
+    which emulates AWS, does not copy to the replica.
+    """
     _, _, _, home, _, resource = inputs["primaryKeyArn"].split(":")
     primary = client("kms", {"region": home})
     key: str = resource.removeprefix("key/")

@@ -180,7 +180,7 @@ def _add_permission(api: Api, inputs: Properties) -> str:
 
 def _describe_permission(api: Api, id: str, state: Properties) -> Properties | None:
     """Reads the id and the action of a Lambda permission from the API. The other outputs keep their values from the
-    Pulumi state, because moto does not store all conditions of a permission.
+    Pulumi state, because moto, which emulates AWS, does not store all conditions of a permission.
     """
     policy = unless_missing(lambda: api.get_policy(FunctionName=state["function"]))
     statements: list[Properties] = json.loads(policy["Policy"])["Statement"] if policy else []

@@ -1,7 +1,7 @@
 """Handles S3 buckets for the emulated AWS provider, and the bucket settings that are separate Pulumi resources.
 
 The Pulumi id of a bucket setting is the bucket's name. The method `read` of a handler returns each property in the form
-of Pulumi's inputs. In any other form, a refresh would show a difference where there is no drift.
+of Pulumi's inputs. In any other form, `pulumi refresh` would show a change although the cloud has not changed.
 """
 
 from __future__ import annotations

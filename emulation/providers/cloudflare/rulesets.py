@@ -1,4 +1,6 @@
-"""Handles the rulesets of a Cloudflare zone. Each ruleset holds the WAF's rules for one phase."""
+"""Handles the rulesets of a Cloudflare zone. Each ruleset contains the rules of the web application firewall for one
+phase of a request.
+"""
 
 from __future__ import annotations
 

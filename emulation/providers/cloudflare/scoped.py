@@ -1,5 +1,6 @@
-"""Handles Cloudflare resource types that belong to an account or a zone and have API endpoints to create, read, update
-and delete a resource."""
+"""Handles Cloudflare resource types whose resources belong to an account or a zone. Each type has API endpoints to
+create, read, update and delete a resource.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from emulation.providers.handler import CloudError, Created, Properties, Replace
 
 
 class Scoped(ReplacedBeforeDeletion):
-    """Handles one Cloudflare resource type. A subclass names the Pulumi type, and returns the object in Cloudflare's
+    """Handles one Cloudflare resource type. A subclass defines the Pulumi type, and returns the object in Cloudflare's
     SDK whose methods call the API endpoints of this type.
     """
 

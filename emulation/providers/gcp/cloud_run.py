@@ -126,7 +126,7 @@ class BucketObject:
         if found is None:
             return None
         # If the MD5 hash of the uploaded archive differs from the hash in the Pulumi state, somebody changed the
-        # archive outside of Pulumi. An empty input `source` makes Pulumi show this drift.
+        # archive outside of Pulumi. An empty input `source` makes Pulumi show this change.
         written: Properties = {} if found["md5Hash"] == state.get("md5hash") else {"source": {}}
         return {**state, **_object_outputs(found), **written}
 

@@ -12,14 +12,14 @@ from emulation.providers.gcp.rest import Clients, call
 from emulation.providers.handler import CloudError, Created, Properties
 
 # The Pulumi engine creates resources in parallel. Without this lock, two grants on one resource can read the same
-# policy, and the second write removes the grant of the first. Pulumi's real provider holds a lock for each resource.
+# policy, and the second write removes the grant of the first. Pulumi's real provider uses one lock for each resource.
 _CHANGING = threading.Lock()
 
 
 class IamMember:
     """Handles the Pulumi resources that grant an IAM role on a Google Cloud resource to one member. `owner` is the name
-    of the Pulumi input that names the Google Cloud resource, such as `bucket`. `root` is the start of the resource's
-    path in the API. `prefix` is the start of the grant's Pulumi id.
+    of the Pulumi input that identifies the Google Cloud resource, such as `bucket`. `root` is the start of the
+    resource's path in the API. `prefix` is the start of the grant's Pulumi id.
     """
 
     def __init__(

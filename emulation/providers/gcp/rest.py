@@ -59,7 +59,7 @@ def call(client: httpx.Client, method: str, path: str, body: Properties | None =
 
 @dataclass(frozen=True)
 class Rest:
-    """Handles one Google Cloud resource type. The fields of the class hold what is special about the resource type.
+    """Handles one Google Cloud resource type. The fields of the class define how the resource type differs from others.
 
     `collection` returns the path at which a resource is created, and `request` returns the body of the create request.
     `outputs` converts the API's JSON document of a resource to Pulumi outputs. `changed` returns the body of a PATCH

@@ -1,5 +1,6 @@
-"""Handles the EC2 resources of the emulated AWS provider: the network of a shield, its firewall, its machines and their
-addresses."""
+"""Handles the EC2 resources of the emulated AWS provider: the network and the firewall of a shield (a regional cache),
+and the shield's machines and their addresses.
+"""
 
 from emulation.providers.aws.ec2 import firewall, machines, network
 from emulation.providers.aws.ec2.lookups import Ami, AvailabilityZones, ElasticIp, IpRanges, ManagedPrefixList

@@ -84,7 +84,7 @@ def _sources(permission: dict[str, Any]) -> frozenset[tuple[object, ...]]:
 
 def _inline_as_seen(given: list[Properties], seen: list[dict[str, Any]]) -> list[Properties]:
     """Returns the rules of a security group for the Pulumi state. If the rules in EC2 are equal to the inputs, returns
-    the inputs. Otherwise returns the rules from EC2, and Pulumi shows the drift.
+    the inputs. Otherwise returns the rules from EC2, and Pulumi shows the difference.
     """
     wanted = frozenset[tuple[object, ...]]().union(*(_sources(_inline(rule)) for rule in given))
     opened = frozenset[tuple[object, ...]]().union(*(_sources(permission) for permission in seen))

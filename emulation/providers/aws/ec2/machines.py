@@ -20,7 +20,9 @@ from emulation.providers.handler import Handler, Properties, ReplacedBeforeDelet
 
 
 class _Unnamed(Described, ReplacedBeforeDeletion):
-    """Handles an EC2 resource type. EC2 chooses the ids of the resources, which have no unique names."""
+    """Handles an EC2 resource type whose resources have no unique names. An old and a new resource can therefore exist
+    at the same time.
+    """
 
 
 def handlers() -> list[Handler]:
@@ -140,8 +142,8 @@ def _make_address(ec2: Api, inputs: Properties) -> str:
 def _change_address(ec2: Api, id: str, old: Properties, new: Properties) -> None:
     """Changes an Elastic IP address in place: associates the address with another instance, and changes its tags.
 
-    Without the input `instance`, the address keeps its association, because another resource may manage the association
-    (Terraform Registry, "aws_eip": the argument is optional and computed).
+    Without the input `instance`, the address stays associated with its instance, because another resource may manage
+    the association (Terraform Registry, "aws_eip": the argument is optional and computed).
     """
     if new.get("instance") and new["instance"] != old.get("instance"):
         address = ec2.describe_addresses(AllocationIds=[id])["Addresses"][0]

@@ -1,4 +1,6 @@
-"""Handles the network of a shield for the emulated AWS provider: VPC, subnets, routes and the VPC endpoint of S3."""
+"""Handles the network of a shield (a regional cache) for the emulated AWS provider: VPC, subnets, routes and the VPC
+endpoint of S3.
+"""
 
 from __future__ import annotations
 
