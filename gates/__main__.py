@@ -28,7 +28,7 @@ Limiting = Annotated[Path | None, typer.Option(help="file with the limits of one
 
 @app.command("plan")
 def check_plan(preview: Preview, limits: Limiting = None) -> None:
-    """Refuse a plan that does too much in one apply, and say how to split it."""
+    """Refuse a plan that changes too much in one `pulumi up`, and say how to split the plan."""
     plan, most, today = read_plan(load(preview)), _limits(limits), _today()
     refusals = rules.judge(plan, most, today)
     split = stages.lines(stages.split(plan, most, today)) if refusals else []
@@ -37,10 +37,11 @@ def check_plan(preview: Preview, limits: Limiting = None) -> None:
 
 @app.command("next")
 def print_next(preview: Preview, limits: Limiting = None) -> None:
-    """Split a refused plan into stages, and print the `--target` options of the first stage, one per line.
+    """Split a refused plan into stages, which are separate runs of `pulumi up`, and print the `--target` options of the
+    first stage, one per line.
 
-    An operator applies one stage at a time. The command prints nothing if the gate accepts the plan. Exits with status
-    1 if the gate refuses the first stage too.
+    An operator applies one stage at a time. The command prints nothing if the plan gate accepts the plan. Exits with
+    status 1 if the plan gate refuses the first stage too.
     """
     plan, most, today = read_plan(load(preview)), _limits(limits), _today()
     if not rules.judge(plan, most, today):

@@ -1,7 +1,7 @@
 """A fault tree of a client's read path: the parts of the network that can be lost, and what each part needs to work.
 
-A part is, for example, a bucket or the shield machine of a region. A part works under two conditions. No loss has
-occurred that takes the part down, and each need of the part has at least one alternative that works.
+A part is, for example, a bucket or a region's shield machine, which is a cache. A part works under two conditions. No
+loss has occurred that takes the part down, and each need of the part has at least one alternative that works.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# A set of losses that the fault tree simulates. The name of each loss has the form `<kind>:<name>`: `zone:eu-west-1a`,
-# `region:eu-west-1`, `cloud:aws`, `edge:cloudflare`, `dns:route53`, `store:Bucket eu-west-1`.
+# A set of losses that the fault tree simulates. The name of each loss has the form `<kind>:<name>`. Examples are
+# `zone:eu-west-1a`, `region:eu-west-1`, `cloud:aws`, `edge:cloudflare`, `dns:route53`, `store:Bucket eu-west-1`.
 Losses = frozenset[str]
 
 
 @dataclass(frozen=True)
 class Need:
-    """Something that a part of a read path needs to work. `what` names the need, such as a shield. `alternatives` lists
-    the parts that can meet the need. One working alternative is enough.
+    """Something that a part of a read path needs to work. `what` describes the need, such as a shield (a regional
+    cache). `alternatives` lists the parts that can meet the need. One working alternative is enough.
     """
 
     what: str

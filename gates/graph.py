@@ -18,14 +18,14 @@ from gates.places import region_of
 from gates.plan import Resource, known
 from gates.resource_types import BUCKETS, NODES, RECORDS
 
-# The plan gate checks reads of packages in two cases. In the case `cached`, the client's token is in the edge worker's
-# key-value store or, for our own PoPs, in a replica of the metadata table. In the case `cold`, the edge worker or the
-# PoP must query the metadata API for the token.
+# The plan gate checks a Pulumi plan before `pulumi up`. It simulates reads of packages in two cases. In the case
+# `cached`, the client's token is in the edge worker's key-value store or, for our own PoPs, in a replica of the
+# metadata table. In the case `cold`, the edge worker or the PoP must query the metadata API for the token.
 Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}
 _ROUTE53 = Part("Route 53", frozenset({"dns:route53", "cloud:aws"}))
-# An outage of Global Accelerator or of AWS takes the accelerator down.
+# An accelerator fails in an outage of Global Accelerator, and also in an outage of AWS.
 _ACCELERATOR = frozenset({"edge:global-accelerator", "cloud:aws"})
 
 
@@ -87,7 +87,7 @@ class Graph:
         return [one for one in alike if one.type.startswith("aws:")]
 
     def _networks_of(self, record: Resource, token: Token, objects: bool) -> Iterator[Part]:
-        """Yields the edge networks to which a DNS record leads, directly or through another name. Each machine of our
+        """Yields the edge networks that a DNS record points to, directly or through another name. Each machine of our
         own PoPs is a separate edge network in the result, because one healthy machine is enough to serve clients.
         """
         yield from (self._pop(machine, token, objects) for machine in self._machines if self._leads_to(record, machine))
@@ -100,7 +100,7 @@ class Graph:
                     yield from self._networks_of(further, token, objects)
 
     def _behind_accelerator(self, record: Resource, token: Token, objects: bool) -> Iterator[Part]:
-        """If a DNS record leads to an accelerator of Global Accelerator, yields the machines behind the accelerator.
+        """If a DNS record points to an accelerator of Global Accelerator, yields the machines behind the accelerator.
         Clients reach these machines only while Global Accelerator works.
         """
         groups = endpoint_groups(record, self._all)
@@ -122,8 +122,8 @@ class Graph:
 
     def _pop(self, machine: Resource, token: Token, objects: bool) -> Part:
         """Returns a machine of our own PoPs as a part of the fault tree, with the resources that the machine needs to
-        answer clients. The machine reads token records from a replica of the metadata table. It asks the metadata API
-        for a record that the replica lacks.
+        answer clients. The machine reads token records from a replica of the metadata table. If the replica lacks
+        a record, the machine sends a request to the metadata API.
         """
         program = user_data.program(machine)
         regions = user_data.table_regions(program)
@@ -143,8 +143,8 @@ class Graph:
         ]
 
     def _apis(self) -> list[Part]:
-        """Returns the functions of the metadata API whose URLs are in the bindings of an edge worker. Each function
-        needs the replica of the metadata table in its own region.
+        """Returns the functions of the metadata API that an edge worker can call. The worker's bindings contain their
+        URLs. Each function needs the replica of the metadata table in its own region.
         """
         workers = self._of_type(":WorkersScript")
         urls = [url for url in self._of_type(":FunctionUrl") if any(url.urn in worker.uses() for worker in workers)]
@@ -173,8 +173,8 @@ class Graph:
         return [part for shield in listed for part in self._shield(str(shield["host"]).split(":")[0])]
 
     def _shield(self, host: str) -> list[Part]:
-        """Returns the shield machines that a host name resolves to, each as a part of the fault tree. The list is empty
-        if the host name resolves to none.
+        """Returns the shield machines (regional caches) that a host name resolves to. Each machine is a part of the
+        fault tree. The list is empty if the host name resolves to none.
         """
         if host not in self._shield_cache:
             self._shield_cache[host] = [
@@ -194,8 +194,8 @@ class Graph:
         return {}
 
     def _leads_to(self, record: Resource, machine: Resource) -> bool:
-        """Returns whether a DNS record leads to a machine. The record leads to the machine if the record's address is
-        attached to the machine, or if the machine's inputs name the address.
+        """Returns whether a DNS record points to a machine. This is true if the record's address is attached to the
+        machine, or if the machine's inputs contain the address.
         """
         addresses = {
             urn
@@ -267,6 +267,6 @@ def _bindings(worker: Resource) -> Sequence[Mapping[str, Any]]:
 
 def _distinct(parts: Sequence[Part]) -> list[Part]:
     """Returns the given parts of a fault tree without duplicates: one part for each name. An edge network occurs in
-    `parts` once for each DNS record that leads to it.
+    `parts` once for each DNS record that points to this network.
     """
     return list({part.name: part for part in parts}.values())

@@ -1,4 +1,6 @@
-"""The plan gate's limits on how much one apply may change at once. Each environment can have its own limits."""
+"""The limits on how much one `pulumi up` may change at once. The plan gate checks these limits in a Pulumi
+plan. Each environment can have its own limits.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Allowed(BaseModel):
-    """An exemption of one resource from the plan gate's rules, with a reason and the last day on which the exemption
-    applies.
+    """An exemption of one resource from the rules of the plan gate, which checks Pulumi plans. The exemption has a
+    reason and a last day.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -23,8 +25,8 @@ class Allowed(BaseModel):
 
 
 class Limits(BaseModel):
-    """The plan gate's limits, read from the file that `--limits` names. If the file leaves a limit out, the
-    default in this class applies.
+    """The limits of the plan gate, which checks Pulumi plans, read from the file that `--limits` names. If the file
+    leaves a limit out, the default in this class applies.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

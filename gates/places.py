@@ -25,9 +25,7 @@ def region_of(resource: Resource) -> str:
 
 
 def users_of(urns: Iterable[str], resources: Sequence[Resource]) -> set[str]:
-    """Returns the given URNs and the URNs of all resources that depend, directly or indirectly, on a resource with one
-    of the given URNs.
-    """
+    """Returns the given URNs, and the URNs of all resources that directly or indirectly depend on these resources."""
     found = set(urns)
     while more := {one.urn for one in resources if one.urn not in found and not found.isdisjoint(one.uses())}:
         found |= more
@@ -37,7 +35,7 @@ def users_of(urns: Iterable[str], resources: Sequence[Resource]) -> set[str]:
 def led_to(urns: Iterable[str], region: str, resources: Sequence[Resource]) -> bool:
     """Returns whether clients or edge workers send requests to the given machines of a region. Clients send requests to
     the machines if a DNS record depends on one of the machines. Edge workers send requests to the machines if the
-    workers' bindings list a shield in the region.
+    workers' bindings list a shield (a cache) in the region.
     """
     users = users_of(urns, resources)
     return any(one.type in RECORDS and one.urn in users for one in resources) or any(

@@ -62,7 +62,7 @@ class Resource:
 
     @property
     def label(self) -> str:
-        """The name of a resource in messages to users: the last part of the resource's type, and the
+        """The name of a resource in messages to users. It consists of the last part of the resource's type and the
         resource's name.
         """
         return f"{self.type.rsplit(':', 1)[-1]} {self.name}"
@@ -77,7 +77,7 @@ class Change:
     """The planned change of one resource in a Pulumi plan.
 
     `old` is the resource before the change, and None if the plan creates the resource. `new` is the resource after the
-    change, and None if the plan deletes the resource. `keys` names the changed inputs.
+    change, and None if the plan deletes the resource. `keys` contains the names of the changed inputs.
     """
 
     action: Action
@@ -125,7 +125,7 @@ class Plan:
 
 
 def load(file: Path) -> Any:
-    """Returns the JSON document in a file. Raises PlanError if the file cannot be read or does not hold JSON."""
+    """Returns the JSON document in a file. Raises PlanError if the file cannot be read or does not contain JSON."""
     try:
         return json.loads(file.read_text())
     except OSError as error:

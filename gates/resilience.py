@@ -1,5 +1,6 @@
 """Checks whether clients can still read packages after a loss, such as the loss of a region. The check uses the
-resource graph of a stack, and compares the results with the stack's resilience statements.
+resource graph of a stack, and compares the results with the stack's resilience statements, in which operators list the
+losses that clients survive.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from gates.plan import Resource
 
 Kind = Literal["zone", "region", "cloud", "edge", "dns", "store"]
 
-# The requests with which clients read packages (docs/contracts.md, "Client-facing URLs"). The second value of each pair
-# is true if the answer needs an object from a bucket, and false if the edge worker answers without one.
+# The requests with which clients read packages (docs/contracts.md, "Client-facing URLs"). Each pair contains a kind of
+# request and a flag. The flag is true if the answer needs an object from a bucket, and false if the edge worker answers
+# without an object.
 _REQUESTS = (
     ("npm packument", True),
     ("npm tarball", True),
@@ -47,8 +49,8 @@ class _Statement(BaseModel):
         return self
 
     def sets(self, known: Iterable[str]) -> list[Losses]:
-        """Returns the sets of losses that the resilience statement covers. The losses of one set occur at the same
-        time, such as the losses of two clouds. `known` has the names of all losses that can occur in the stack.
+        """Returns the sets of losses that an operator's resilience statement covers. The losses of one set occur at the
+        same time, such as the losses of two clouds. `known` has the names of all losses that can occur in the stack.
         """
         if self.all is not None:
             return [frozenset(self.all)]
@@ -60,15 +62,15 @@ class _Statement(BaseModel):
 
 
 class Survived(_Statement):
-    """An operator's statement that every read path of clients still works after certain losses, such as that of a
-    region.
+    """An operator's statement about certain losses, such as the loss of a region. It says that every read path of
+    clients still works after these losses.
     """
 
 
 class NotSurvived(_Statement):
-    """An operator's statement that certain losses, such as that of a region, break some read paths of clients. `reason`
-    says why the operators accept this. `paths` are patterns for the names of the broken paths. In a pattern, `*`
-    matches any text.
+    """An operator's statement that certain losses, such as the loss of a region, break some read paths of clients.
+    `reason` says why the operators accept this. `paths` contains patterns that match the names of the broken paths. In
+    a pattern, `*` matches any text.
     """
 
     reason: str = Field(min_length=20)

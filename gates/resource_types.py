@@ -1,5 +1,5 @@
-"""Groups of Pulumi resource types that the plan gate protects, such as buckets, DNS records and certificates. A
-resource outside all these groups can be replaced without harm.
+"""Groups of Pulumi resource types such as buckets, DNS records and certificates. The plan gate checks Pulumi plans for
+dangerous changes of these resources. A resource outside all these groups can be replaced without harm.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ BUCKETS = frozenset(
     }
 )
 
-# Types of resources that hold something that Pulumi cannot create again: data, keys, messages, or the name servers to
-# which a domain is delegated.
+# Types of resources whose content Pulumi cannot create again. The content is data, keys, messages, or the name servers
+# to which a domain is delegated.
 STORES = BUCKETS | {
     "aws:dynamodb/table:Table",
     "aws:dynamodb/tableReplica:TableReplica",
@@ -47,7 +47,7 @@ RECORDS = frozenset(
     }
 )
 
-# Types of load balancers, which spread clients by weight as some DNS records do.
+# Types of load balancers. They distribute clients by weight, as some DNS records do.
 BALANCERS = frozenset(
     {"cloudflare:index/loadBalancer:LoadBalancer", "cloudflare:index/loadBalancerPool:LoadBalancerPool"}
 )
@@ -58,8 +58,8 @@ ACCELERATOR = "aws:globalaccelerator/accelerator:Accelerator"
 LISTENER = "aws:globalaccelerator/listener:Listener"
 ENDPOINT_GROUP = "aws:globalaccelerator/endpointGroup:EndpointGroup"
 
-# Resource types of certificates that a tier presents to clients or other tiers, and of trust stores with which a tier
-# checks such certificates.
+# Resource types of certificates and trust stores. A tier (a part of the network, such as the edge) presents a
+# certificate to clients or to other tiers. A tier checks the certificates of other tiers with a trust store.
 CERTIFICATES = frozenset(
     {
         "aws:acm/certificate:Certificate",

@@ -1,5 +1,5 @@
-"""The plan gate's rules, which a single apply must not break. Some rules cite an incident that the rule would have
-prevented.
+"""The rules of the plan gate, which checks Pulumi plans. A single `pulumi up` must not break these rules. Some rules
+cite an incident that the rule would have prevented.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ _LEADS = frozenset({"records", "rrdatas", "content", "value", "aliases", "type",
 
 @dataclass(frozen=True)
 class Refusal:
-    """One reason why a plan must not be applied. `urns` are the URNs of the changes concerned."""
+    """One reason why a plan must not be applied. `urns` contains the URNs of the resources whose changes are the
+    reason.
+    """
 
     rule: str
     message: str
@@ -37,8 +39,8 @@ Rule = Callable[[Plan, Limits], Iterator[Refusal]]
 
 
 def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
-    """Returns the reasons for which the rules of the plan gate refuse a plan. A reason is left out if the limits file
-    has a valid exemption for each resource that the reason names.
+    """Returns the reasons why the plan gate, which checks Pulumi plans, refuses a plan. A reason is left out if the
+    limits file has a valid exemption for each resource that the reason names.
     """
     passed = {change.resource.urn for change in plan.changes.values() if limits.allows(change.label, today)}
     found = (refusal for rule in RULES for refusal in rule(plan, limits))
@@ -46,9 +48,9 @@ def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
 
 
 def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses a plan that changes certificates and also the DNS records of names that clients use. If one of the
-    changes is wrong, the other change makes the repair harder and the outage longer. The Rust project had an outage of
-    this kind in January 2023.
+    """Refuses a plan that changes certificates and also the DNS records of names that clients use. If the change of a
+    certificate or of a record is wrong, the other change makes the repair harder and the outage longer. The Rust
+    project had an outage of this kind in January 2023.
     """
     names = client_names([*plan.before(), *plan.after()], limits)
     certificates = [one for one in plan.of(CERTIFICATES) if one.destructive or (one.action == "update" and one.keys)]
@@ -76,8 +78,9 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         replaced = [one for one in nodes if emptied(one)]
         gone = [*replaced, *(one for one in nodes if one.action == "delete")]
         if len(gone) < len(nodes) or len(replaced) > 1 or (replaced and limits.sole_nodes):
-            # This rule does not apply if a machine of the region stays. The rule `rotation` checks the replacement
-            # of several machines. The limit `sole_nodes` can allow the replacement of a region's only machine.
+            # The rule protects the last machine of a region. It does not apply if a machine of the region stays.
+            # Another rule, `rotation`, checks the replacement of several machines. The limit `sole_nodes` can allow the
+            # replacement of a region's only machine.
             continue
         if led_to(urns, region, before):
             fate = "is replaced; add a second one first, or allow `sole_nodes`" if replaced else "is removed"
@@ -146,8 +149,8 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 def one_change(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """Refuses a plan that changes two DNS records which the same clients look up one after the other. For example, the
-    first record leads clients to an edge network, and the second record leads the same clients to a region. If one of
-    the changes causes a fault, nobody knows which change to undo.
+    first record directs clients to an edge network, and the second record directs the same clients to a region. If one
+    of the changes causes a fault, nobody knows which change to undo.
     """
     shift = shift_of(plan, limits)
     for root in sorted(shift.roots):
@@ -173,7 +176,7 @@ RULES: Sequence[Rule] = (certificate_and_dns, last_of_region, rotation, stores_s
 
 def at_once(share: float, of: int) -> int:
     """Returns how many machines of a group may be replaced at once: the fraction `share` of the group, rounded down,
-    but at least one. `of` is the number of machines in the group.
+    but at least one. `of` is the number of all machines in the group.
     """
     return max(1, int(share * of + 1e-9))
 
@@ -199,8 +202,8 @@ def _is_named(change: Change, name: str) -> bool:
 
 def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list[Resource]:
     """Returns the machines that read from at least one of the given buckets. A machine reads from a bucket if its user
-    data names the bucket. If a machine's user data cannot be read, the machine is in the result if its Pulumi resource
-    depends on one of the buckets.
+    data contains the bucket's name. If a machine's user data cannot be read, the machine is in the result if its Pulumi
+    resource depends on one of the buckets.
     """
     users = users_of([one.urn for one in buckets], resources)
     names = [str(one.inputs.get("bucket") or one.inputs.get("name")) for one in buckets]
@@ -214,7 +217,7 @@ def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list
 
 def by_group(changes: Sequence[Change]) -> dict[tuple[str, str], list[Change]]:
     """Groups changes of resources by the region and by the type of the component that contains the resource. For
-    example, the shields of one region are a group, and the machines of one PoP are a group.
+    example, the shields (caches) of one region are a group, and the machines of one PoP are a group.
     """
     found: defaultdict[tuple[str, str], list[Change]] = defaultdict(list)
     for change in changes:

@@ -1,4 +1,6 @@
-"""Reads the YAML settings files of the plan gate, and reports each error in a file in one line."""
+"""Reads the YAML settings files of the plan gate, which checks Pulumi plans. An error message has one line for each
+error in a file.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 
 class SettingsError(Exception):
-    """Raised when a settings file of the plan gate cannot be read or is not valid. The message has one line for each
-    error.
+    """Raised when a settings file of the plan gate, which checks Pulumi plans, cannot be read or is not valid. The
+    message has one line for each error.
     """
 
 

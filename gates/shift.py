@@ -15,7 +15,7 @@ from gates.traffic import Split, client_names, moved, splits
 @dataclass(frozen=True)
 class Shift:
     """How a plan changes the targets that clients reach. A root is a DNS name that clients use, such as
-    `packages.example.com`. DNS records can lead clients from a root to other names.
+    `packages.example.com`. DNS records can direct clients from a root to other names.
 
     `before` and `after` map each name to its targets. `arrived[root][name]` and `arriving[root][name]` are the share of
     the root's clients that look up the name. `before` and `arrived` describe the time before the plan is applied,
@@ -33,22 +33,22 @@ class Shift:
 
     def passed(self, root: str) -> set[str]:
         """Returns all DNS names that clients look up to resolve `root`, before or after the plan is applied: `root`
-        itself and the names that its records lead to.
+        itself and the names that its records point to.
         """
         return {*self.arrived.get(root, {}), *self.arriving.get(root, {})}
 
     def weight(self, name: str) -> float:
         """Returns the share of clients that look up the DNS name `name`. Each hostname in `roots` has a share before
-        the plan and a share after the plan. The result is the largest of all these shares, or 1 if no hostname leads to
-        `name`.
+        the plan and a share after the plan. The result is the largest of all these shares, or 1 if the clients of no
+        hostname look up `name`.
         """
         shares = [found[name] for of in (self.arrived, self.arriving) for found in of.values() if name in found]
         return max(shares, default=1.0)
 
     def is_covered(self, name: str) -> bool:
         """Returns True under two conditions: the plan adds or removes the DNS name `name`, and another name's records
-        lead to `name`. The plan gate then ignores `name`, because it already checks the share of moved clients at the
-        other name.
+        point to `name`. The plan gate, which checks Pulumi plans, then ignores `name`, because it already checks the
+        share of moved clients at the other name.
         """
         led_to = any(name in self.passed(root) - {root} for root in self.roots)
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))
@@ -71,7 +71,7 @@ def shift_of(plan: Plan, limits: Limits) -> Shift:
 
 def steps_from_clients(plan: Plan, limits: Limits) -> dict[str, int]:
     """Returns how many steps each DNS name is away from clients: 0 for a name that clients use, 1 for the names that
-    its records lead to, and so on.
+    its records point to, and so on.
     """
     shift = shift_of(plan, limits)
     steps = dict.fromkeys(shift.roots, 0)
@@ -105,7 +105,7 @@ def _arrive(
     host: str, share: float, splits: Mapping[str, Split], found: dict[str, float], via: tuple[str, ...]
 ) -> None:
     """Adds `share` to the entry of the DNS name `host` in `found`, which maps names to shares of clients. Calls itself
-    for each name that the records of `host` lead to.
+    for each name that the records of `host` point to.
     """
     found[host] = found.get(host, 0.0) + share
     onwards: dict[str, float] = {}

@@ -1,10 +1,10 @@
-"""Splits a plan into several applies if the plan gate refuses the whole plan. The operator runs the
-applies one after the other, each with its own `--target` options.
+"""Splits a plan into several runs of `pulumi up` if the plan gate refuses the whole plan. The operator starts the runs
+one after the other, each with its own `--target` options.
 
-The order is: new resources, certificates, machines in waves, DNS and load balancers, and removals. Where one DNS name
-leads to a second DNS name, the second name is changed first, because it is nearer to the servers. Resources that change
-only because of a replaced resource are in the same apply as the replacement. A deleted resource goes in the same apply
-as the last resource that used it, or later.
+The order is: new resources, certificates, machines in waves, DNS and load balancers, and removals. If one DNS name
+points to a second DNS name, the second name changes first, because it is nearer to the servers. Resources that change
+only because of a replaced resource are in the same run as the replacement. A deleted resource is in the same run as the
+last resource that used it, or in a later run.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from gates.rules import Refusal, at_once, by_group, emptied, judge
 from gates.shift import steps_from_clients
 from gates.traffic import host_of
 
-# Operators apply changes in the order of the changes' positions: creations, certificates, replacements of machines, DNS
-# with load balancers, and removals.
+# Each planned change has a position, a number. Operators apply the changes in the order of these numbers: creations,
+# certificates, replacements of machines, DNS with load balancers, and removals.
 #
 # Plans replace machines in waves, at the positions _ROTATE, _ROTATE + 1 and so on. The positions of DNS names begin at
 # _LEAD. A name nearer to the clients has a higher position, so the name that clients use changes last.
@@ -32,8 +32,8 @@ _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a refused plan that an operator applies separately. `urns` are the resources that the part changes.
-    `refusals` has the reasons why the plan gate refuses even this part.
+    """A stage: a part of a refused plan that an operator applies in a separate run of `pulumi up`. `urns` are the
+    resources that the part changes. `refusals` has the reasons why the plan gate refuses even this part.
     """
 
     purpose: str
@@ -42,8 +42,8 @@ class Stage:
 
 
 def split(plan: Plan, limits: Limits, today: datetime.date) -> list[Stage]:
-    """Splits a plan into stages, in the order in which the operator applies them. The plan gate checks each stage as if
-    all earlier stages had been applied.
+    """Splits a plan into stages, which are separate runs of `pulumi up`, in their order. The plan gate checks each
+    stage as if all earlier stages had been applied.
     """
     ranks = _ranks(plan, limits)
     stages: list[Stage] = []
@@ -57,8 +57,9 @@ def split(plan: Plan, limits: Limits, today: datetime.date) -> list[Stage]:
 
 
 def _partial_plan(plan: Plan, done: set[str], now: set[str]) -> Plan:
-    """Returns one stage of `plan` as a plan. Only the resources in `now` change in this stage. The resources in `done`
-    are already in their new state, and all other resources stay in their old state.
+    """Returns a plan for one stage of `plan`, that is one of several runs of `pulumi up`. Only the resources in `now`
+    change in this stage. The resources in `done` are already in their new state, and all other resources stay in their
+    old state.
     """
     changes: dict[str, Change] = {}
     for urn, change in plan.changes.items():
@@ -70,8 +71,8 @@ def _partial_plan(plan: Plan, done: set[str], now: set[str]) -> Plan:
 
 
 def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Returns the position of each planned change in the order of applies. Two kinds of resources have no position:
-    unchanged resources, and components that exist before and after the plan.
+    """Returns the position of each planned change in the sequence of several runs of `pulumi up`. Two kinds of
+    resources have no position: unchanged resources, and components that exist before and after the plan.
     """
     changed = {
         urn: one
@@ -89,8 +90,8 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
             for user in _changed_because(plan, urn):
                 with_replaced[user] = max(ranks[urn], with_replaced.get(user, _BUILD))
     ranks |= with_replaced
-    # Each pass of this loop moves a change behind its direct dependencies, so a chain of dependencies can need several
-    # passes. No chain is longer than the number of changes.
+    # Each pass of this loop moves a planned change behind the changes that it directly depends on, so a chain of
+    # dependencies can need several passes. No chain is longer than the number of changes.
     for _ in changed:
         moved = [_raise_ranks(urn, one, ranks) for urn, one in changed.items()]
         if True not in moved:
@@ -129,9 +130,9 @@ def _is_address(kind: str) -> bool:
 
 
 def _assign_waves(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Finds the machines whose cache the plan empties, and distributes their changes over several applies. Each apply
-    changes only as many of these machines as the limits for one region and for all regions allow. Returns a mapping
-    from each machine's URN to the position of its apply.
+    """Finds the machines whose cache the plan empties, and distributes their changes over several runs of `pulumi up`.
+    Each run changes only as many of these machines as the limits for one region and for all regions allow. Returns a
+    mapping from each machine's URN to the position of its run.
     """
     nodes = plan.of(NODES, "same", "update", "replace", "delete")
     waves: defaultdict[int, list[str]] = defaultdict(list)
@@ -147,7 +148,7 @@ def _assign_waves(plan: Plan, limits: Limits) -> dict[str, int]:
 
 def _changed_because(plan: Plan, replaced: str) -> set[str]:
     """Returns the URNs of resources whose changed inputs all come from the replaced resource `replaced`. These
-    resources must change in the same apply as `replaced`. Otherwise they would refer to a resource that no longer
+    resources must change in the same `pulumi up` as `replaced`. Otherwise they would refer to a resource that no longer
     exists.
     """
     return {
@@ -173,7 +174,9 @@ def _purpose(rank: int) -> str:
 
 
 def lines(stages: Sequence[Stage]) -> list[str]:
-    """Returns the lines of text that the plan gate prints about the stages of a split plan."""
+    """Returns the lines of text that the plan gate prints about a plan's stages, which are separate runs of `pulumi
+    up`.
+    """
     said = [f"{len(stages)} applies, in this order; run each as `pulumi up` with its targets:"] if stages else []
     for number, stage in enumerate(stages, start=1):
         said.append(f"apply {number} of {len(stages)}: {stage.purpose}")

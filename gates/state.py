@@ -2,8 +2,8 @@
 no secrets, and no data about the machine that made the state.
 
 The function `scrub` replaces each known secret by the secret's name, and removes all other secrets. A later preview
-runs in a sandbox with other secrets. The function `restore` puts the sandbox's secrets in place of the names, because
-the preview would otherwise show a change of each secret.
+runs in a sandbox (emulated clouds) with other secrets. The function `restore` puts the sandbox's secrets in place of
+the names, because the preview would otherwise show a change of each secret.
 """
 
 from __future__ import annotations

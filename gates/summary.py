@@ -1,4 +1,4 @@
-"""Summarizes a Pulumi plan by tier, such as `dns`. Similar changes share one line."""
+"""Summarizes a Pulumi plan by tier (a part of the stack), such as `dns`. Similar changes share one line."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _VERBS: dict[Action, str] = {
     "delete": "to delete",
     "same": "unchanged",
 }
-# A line of the summary names at most about this many resources. For longer lists, the line also gives the number of
-# resources that it does not name.
+# A line of a plan's summary contains the names of about this many resources at most. If there are more, the line also
+# contains the number of the other resources.
 _NAMED = 4
 
 
 def tier_of(resource: Resource) -> str:
-    """Returns the tier of a resource. The tier is the module in the type of the resource's innermost component: `dns`
-    for a resource in a component of type `artifact-edge:dns:Dns`. A resource outside all components is in the tier
-    `stack`.
+    """Returns the tier of a resource, which is a part of the stack. Its name is the module in the type of the
+    resource's innermost component: `dns` for a resource in a component of type `artifact-edge:dns:Dns`. A resource
+    outside all components belongs to the tier `stack`.
     """
     chain = resource.urn.split("::")[2].split("$")
     return chain[-2].split(":")[1] if len(chain) > 1 and ":" in chain[-2] else "stack"
@@ -38,8 +38,8 @@ def counts(plan: Plan) -> str:
 
 
 def tree(resources: Iterable[Resource]) -> Iterator[str]:
-    """Yields one line for each tier. The line contains the total number of the tier's resources, and the number for
-    each resource type: `dns 32: 14 Record, 17 HealthCheck, 1 Zone`.
+    """Yields one line for each tier (a part of the stack). The line contains the total number of the tier's resources,
+    and the number for each resource type: `dns 32: 14 Record, 17 HealthCheck, 1 Zone`.
     """
     tiers: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for resource in resources:
@@ -52,7 +52,8 @@ def tree(resources: Iterable[Resource]) -> Iterator[str]:
 
 def diff(plan: Plan) -> Iterator[str]:
     """Yields one line for each kind of change in a plan, such as `dns ~ 2 Record edge-eu, edge-us: records`. This line
-    says that the plan updates (`~`) two DNS records in the tier `dns`. The input `records` of both resources changes.
+    says that the plan updates (`~`) two DNS records in the tier `dns`, a part of the stack. The input `records` of both
+    resources changes.
     """
     alike: defaultdict[tuple[str, Action, str, tuple[str, ...]], list[str]] = defaultdict(list)
     for change in _real_changes(plan):

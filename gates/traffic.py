@@ -15,12 +15,12 @@ from gates.resource_types import BALANCERS, RECORDS
 # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
 
-# `splits` returns a mapping. For an accelerator, the key in this mapping is a DNS name plus this text. The DNS name
-# leads to the accelerator.
+# `splits` returns a mapping from keys to shares of clients. For an accelerator, the key is a DNS name that resolves to
+# the accelerator, followed by this text.
 DIALS = " traffic dials"
 
-# The plan gate treats two shares of clients as equal if their difference is smaller than this number. Rounding can
-# cause such a small difference.
+# The plan gate checks a Pulumi plan before `pulumi up`. It treats two shares of clients as equal if their difference is
+# smaller than this number. Rounding can cause such a small difference.
 ROUNDING = 1e-9
 
 _ROUTING = (
@@ -39,7 +39,7 @@ _CONTINENTS = frozenset({"AF", "AN", "AS", "EU", "NA", "OC", "SA"})
 
 
 def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str]:
-    """Returns the host names that clients use: the names that an edge network serves, and the names in
+    """Returns the host names that clients use. These are the names that an edge network serves, and the names in
     `limits.hostnames`.
     """
     found = set(limits.hostnames)
@@ -128,7 +128,8 @@ def _behind_dials(dials: Mapping[str, float]) -> Split:
     for region, dial in dials.items():
         others = {other: share for other, share in dials.items() if other != region}
         total = sum(others.values())
-        kept = dial if total else 1.0  # if all other regions have the dial 0, the region keeps its clients
+        # if all other regions have the traffic dial 0, they accept no clients, and the region serves its own clients
+        kept = dial if total else 1.0
         found[region] += kept / len(dials)
         for other, share in others.items():
             found[other] += (1 - kept) * share / total / len(dials) if total else 0.0
@@ -159,7 +160,7 @@ def _weight(record: Resource, limits: Limits) -> float:
         return float(weighted[0]["weight"])
     failover = record.inputs.get("failoverRoutingPolicies")
     if failover:
-        # Clients get the secondary record only while the primary record is unhealthy.
+        # with failover routing, Route 53 answers with the secondary record only while the primary record is unhealthy
         return float(failover[0].get("type") != "SECONDARY")
     share = limits.shares.get(str(record.inputs.get("setIdentifier", "")), 1.0)
     proximity: Mapping[str, Any] = record.inputs.get("geoproximityRoutingPolicy") or {}

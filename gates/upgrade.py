@@ -26,8 +26,8 @@ class Allowance(BaseModel):
 
 
 class Allowances(BaseModel):
-    """The content of a file `releases/<version>/allowances.yaml`: the resources that `pulumi up` may replace or delete
-    in an upgrade from this release.
+    """The content of a file `releases/<version>/allowances.yaml`. It lists the resources that `pulumi up` may replace
+    or delete in an upgrade from this release.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,7 +47,7 @@ def read_allowances(file: Path) -> Allowances:
 
 def findings(plan: Plan, allowed: Sequence[Allowance] = ()) -> Iterator[str]:
     """Yields one line for each problem of an upgrade. The upgrade must not replace or delete a store or a client-facing
-    resource, unless `allowed` names the resource. An entry of `allowed` is also a problem if the upgrade keeps its
+    resource, unless `allowed` contains the resource. An entry of `allowed` is also a problem if the upgrade keeps its
     resource.
     """
     unused = {allowance.resource for allowance in allowed}

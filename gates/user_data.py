@@ -1,5 +1,6 @@
 """Reads the user data of machines and the bindings of edge workers. User data shows which buckets a machine reads, and
-which replicas of the metadata table it reads. A binding lists the shields that a worker uses.
+in which regions it reads a replica of the metadata table. A binding lists the shields (regional caches) that a worker
+uses.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ def table_regions(program: str) -> list[str]:
 
 
 def shields(text: str) -> list[dict[str, Any]]:
-    """Returns the shields in a text that contains the value of an edge worker's binding. Each shield is an object with
-    the fields `host` and `region`. Returns an empty list if the text has no shields.
+    """Returns the shields (regional caches) in a text that contains the value of an edge worker's binding. Each shield
+    is an object with the fields `host` and `region`. Returns an empty list if the text has no shields.
     """
     found = _SHIELDS.search(text)
     return json.loads(found[0]) if found else []

@@ -16,10 +16,10 @@ from typing import Any, cast, get_args, get_origin
 
 import pulumi
 
-# Maps each provider to the arguments that set the tags of a resource. Each argument is mapped to its name in Pulumi's
-# state. If a resource type has several of these arguments, the tags go into the first of them. `user_labels` is listed
-# before `labels`, because a Google Cloud type with `user_labels` uses `labels` for other data (REST reference,
-# "NotificationChannel").
+# Maps each Pulumi provider to the arguments that set the tags of a resource. Each argument is mapped to its name in
+# Pulumi's state. If a resource type has several of these arguments, the tags go into the first of them. `user_labels`
+# is listed before `labels`, because a Google Cloud type with `user_labels` uses `labels` for other data (REST
+# reference, "NotificationChannel").
 _TAG_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "aws": {"tags": "tags"},
     "gcp": {"user_labels": "userLabels", "labels": "labels"},

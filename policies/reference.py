@@ -37,8 +37,8 @@ def _row(policy: Policy) -> str:
 
 
 def _link(url: str) -> str:
-    """Returns a link to the description of a security control. PAGE is in `docs`. If the description is also a file in
-    `docs`, the link is relative to `docs`.
+    """Returns a link to the description of a security control. The link is for the page docs/policy-list.md. If the
+    description is also a file in `docs`, the link is relative to `docs`.
     """
     return url.removeprefix("docs/")
 

@@ -34,8 +34,8 @@ def plan(
     """Preview every stack twice: as a new deployment, and as an upgrade.
 
     Fail when a preview ends with an error, or when a stack breaks a policy. Fail when a stack does not survive the loss
-    of resources that gates/resilience_limits names. Also fail when an upgrade replaces or deletes a store, or a
-    resource that clients reach.
+    of resources that gates/resilience_limits names. Also fail when an upgrade replaces or deletes a store (such as a
+    bucket or a database), or a resource that clients reach.
     """
     if context.invoked_subcommand is None:
         raise typer.Exit(0 if preview(since_the_start(), plans) else 1)

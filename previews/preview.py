@@ -1,7 +1,8 @@
 """`make preview`: previews the changes to every stack on emulated clouds, and checks the plans.
 
 Each stack has two plans. The plan of a new deployment must satisfy the policy pack and the stack's resilience
-statements. The plan of an upgrade from the state in the last release must pass the upgrade check (gates/upgrade.py).
+statements, which say after which failures clients can still read. The plan of an upgrade from the state in the last
+release must pass the upgrade check (gates/upgrade.py).
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def _preview_new_stack(sandbox: TemporarySandbox, stack: str, report: Report, di
 
 def _check_resilience(plan: Plan, stack: str, report: Report) -> bool:
     """Checks the stack's resilience statements (gates/resilience_limits). A statement names resources that can fail at
-    the same time, such as all resources of a region. It says whether every read path of clients survives this failure.
-    If not, it lists the paths that may break.
+    the same time, such as all resources of a region. It says whether every read path (a kind of read request of
+    clients) survives this failure. If not, it lists the paths that may break.
 
     Reports each difference between the plan and the statements. Returns True if there are no differences.
     """
@@ -95,8 +96,8 @@ def _preview_upgrade(sandbox: TemporarySandbox, stack: str, report: Report, dire
 
 
 def _say_how_to_split(plan: Plan, limits: Limits, report: Report) -> None:
-    """Reports how many runs of `pulumi up` an upgrade needs. Reports nothing if the plan gate (gates/) allows the
-    upgrade in a single run.
+    """Reports how many runs of `pulumi up` an upgrade needs. Reports nothing if the plan gate, which checks Pulumi
+    plans (gates/), allows the upgrade in a single run.
     """
     today = datetime.datetime.now(datetime.UTC).date()
     refused = sorted({refusal.rule for refusal in rules.judge(plan, limits, today)})

@@ -23,8 +23,8 @@ from previews.plans import STACKS
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
 RELEASES = CHECKOUT / "releases"
-# The loopback network of sandboxes that record the Pulumi state at a release: 127.75.0.0/16. `make up` and `make
-# preview` use other networks, and can therefore run at the same time.
+# The loopback network 127.75.0.0/16. The sandboxes (emulated clouds on this machine) that record the Pulumi state at a
+# release use this network. `make up` and `make preview` use other networks, and can therefore run at the same time.
 LOOPBACK = "127.75"
 
 _SECRETS = ("edge", "metadata-api", "purge-signing", "shield", "authority")
@@ -37,8 +37,8 @@ class ReleaseError(Exception):
 
 
 def record(version: str, report: Report) -> None:
-    """Deploys every stack in a separate sandbox, and writes the stack's state to a file. Raises ReleaseError when this
-    fails.
+    """Deploys every stack in a separate sandbox (emulated clouds on this machine), and writes the stack's state to a
+    file. Raises ReleaseError when this fails.
     """
     for stack in STACKS:
         with temporary_sandbox(LOOPBACK, report) as sandbox:
@@ -60,7 +60,7 @@ def latest(stack: str) -> Path | None:
 
 
 def load(sandbox: TemporarySandbox, stack: str, file: Path) -> None:
-    """Imports the recorded state in `file` into the existing stack in `sandbox`.
+    """Imports the recorded state in `file` into the existing stack in `sandbox`, a set of emulated clouds.
 
     Raises ReleaseError when this fails.
     """

@@ -42,8 +42,9 @@ class TemporarySandbox:
         return pulumi(self.engine, self.clouds, self.project, *arguments, passphrase=PASSPHRASE, env=env)
 
     def new_stack(self, name: str) -> None:
-        """Creates a Pulumi stack in the temporary sandbox, from the stack's config. Before that, creates what the
-        Pulumi program expects to exist: secrets, the Cloudflare zone, and the permissions boundary.
+        """Creates a Pulumi stack in the temporary sandbox (emulated clouds for one preview or test), from the stack's
+        config. Before that, creates what the Pulumi program expects to exist: secrets, the Cloudflare zone, and the
+        permissions boundary.
         """
         operator.make_keys(self.clouds, name, self.project / "stacks")
         operator.add_edge_zone(self.clouds, name, self.project / "stacks")

@@ -50,7 +50,7 @@ def compose(stack: Stack) -> None:
     bundle = compile_worker(ROOT / "workers" / "edge")
     tag_and_protect(stack)
 
-    # The origin: objects and metadata. Shield machines alone may read the objects.
+    # The origin: objects and metadata. Only the machines of the shields (regional caches) may read the objects.
     identities = create_identities(stack)
     aws_keys = create_aws_keys(stack, readers=[identities.aws.role_arn])
     objects = create_objects(stack, identities, aws_keys)
@@ -67,11 +67,11 @@ def compose(stack: Stack) -> None:
     dns = create_dns(stack, edge, nodes)
     create_shield_certificate(stack, identities, dns)
 
-    # The next component creates the PoPs on machines of our own. They run the same edge worker as Cloudflare.
+    # The next component creates the PoPs on machines of our own. They run the same edge worker as Cloudflare's PoPs.
     pops = create_pops(stack, bundle, pop_nodes, nodes, objects, metadata, metadata_api, dns) if pop_nodes else None
 
-    # The token sync copies tokens to Workers KV. The outbox relay updates documents and purges caches after packages
-    # change.
+    # The token sync copies tokens to Workers KV. When packages change, the outbox relay updates documents and purges
+    # caches.
     token_sync = create_token_sync(stack, metadata.changes, edge, metadata_api)
     drain = create_drain(stack, metadata.changes, objects, edge)
 
@@ -150,8 +150,8 @@ def memory_limits(setting: Memory | None) -> MemoryArgs | None:
 
 
 def create_dns(stack: Stack, edge: Edge, nodes: Sequence[Node]) -> Dns:
-    """Creates the stack's DNS zone, with the hostname that clients connect to, and with a name for each shield
-    machine.
+    """Creates the stack's DNS zone, with the hostname that clients connect to, and with a name for each machine of a
+    shield (a regional cache).
     """
     args = DnsArgs(
         zone_name=stack.config.domain,

@@ -51,7 +51,9 @@ _EXAMPLE_URL = f"https://{'a1b2c3d4' * 4}.lambda-url.{{region}}.on.aws/"
 
 
 def create_pop_addresses(stack: Stack) -> Sequence[PopNode]:
-    """Creates the IP addresses of all PoP machines. The firewalls of the shields admit these addresses."""
+    """Creates the IP addresses of all PoP machines. The firewalls of the shields (regional caches) admit these
+    addresses.
+    """
     return [
         node
         for pop in stack.config.pops

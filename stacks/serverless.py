@@ -86,7 +86,8 @@ def create_token_sync(
 
 
 def create_drain(stack: Stack, changes: ChangeSource | SpannerChanges, objects: Objects, edge: Edge) -> Drain | None:
-    """Creates the outbox relay as a Lambda function if both metadata and objects are on AWS.
+    """Creates the outbox relay, which delivers published changes, as a Lambda function if metadata and objects are on
+    AWS.
 
     Other stacks have no outbox relay. The operators of these stacks run `registry purges drain`.
     """

@@ -31,8 +31,8 @@ SHIELD = {"aws": Ec2Shield, "gcp": GceShield}
 
 
 def create_shields(stack: Stack, identities: Identities, objects: Objects, pops: Sequence[PopNode]) -> Sequence[Node]:
-    """Creates the shield machines of every region. Their firewalls admit requests from Cloudflare's networks and from
-    PoP machines of our own.
+    """Creates the machines of the shields (regional caches) in every region. Their firewalls admit requests from
+    Cloudflare's networks and from PoP machines of our own.
 
     If the objects are on S3, the function also limits the shields' AWS role. The role can then read objects only from
     the shields' networks and addresses.
@@ -90,14 +90,16 @@ def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) ->
     )
     certificate = ShieldCertificate("shield-certificate", args)
     policies = [*identities.aws.policies, *identities.aws_policies, certificate.policy]
-    # The resources that `keep_only` creates must not be children of `identities.aws`. Otherwise there would be a circle
-    # of dependencies: shield machines wait for the children of `identities.aws`, the policy of OriginAccess waits for
-    # the machines, and `keep_only` waits for this policy.
+    # `keep_only` creates resources that remove unknown policies from the role. They must not be children of
+    # `identities.aws`, because the dependencies would then form a circle: shield machines wait for the children of
+    # `identities.aws`, the policy of OriginAccess waits for the machines, and `keep_only` waits for this policy.
     keep_only("shield", identities.aws.role_name, policies, certificate)
 
 
 def _access_log(stack: Stack, objects: Objects) -> AccessLog | None:
-    """Returns the destination of the shields' access logs, or None if the logs stay on the machines."""
+    """Returns the destination of the access logs of the shields (regional caches), or None if the logs stay on the
+    machines.
+    """
     fields, primary = stack.config.shield_log_fields, objects.primary
     if primary.store != "s3" or not fields:
         return None

@@ -71,8 +71,8 @@ def create_aws_keys(stack: Stack, readers: Sequence[pulumi.Input[str]]) -> AwsKe
 
 
 def create_objects(stack: Stack, identities: Identities, aws_keys: AwsKeys | None) -> Objects:
-    """Creates the buckets that shield machines read from. Also creates the standby bucket on Google Cloud if the config
-    names regions for it.
+    """Creates the buckets from which the shields (regional caches) read. Also creates the standby bucket on Google
+    Cloud if the config names regions for it.
     """
     config = stack.config.blobs
     gcp_reader = [identities.gcp.member] if identities.gcp else []

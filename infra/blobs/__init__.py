@@ -52,7 +52,9 @@ class BlobsArgs:
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket from which shields read objects. All fields are known before Pulumi creates any resource."""
+    """A bucket from which shields (regional caches) read objects. All fields are known before Pulumi creates any
+    resource.
+    """
 
     name: str
     region: str
@@ -60,8 +62,8 @@ class Bucket:
     store: Store = "s3"
 
 
-# Shields write their access logs to a log bucket. The keys of these logs begin with this prefix. The program
-# `ship-logs` on the shield machines contains the same prefix.
+# Shields (regional caches) write their access logs to a log bucket. The keys of these logs begin with this prefix. The
+# program `ship-logs` on the shield machines contains the same prefix.
 SHIELD_LOGS = "shields/"
 
 

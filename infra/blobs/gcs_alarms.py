@@ -12,13 +12,14 @@ from infra.observability import CloudMonitoringAlarm, Like
 _RESOURCE = "gcs_bucket"
 _PREFIX = "storage.googleapis.com"
 _BREAKS = Like("(?i)5..|internal|unavailable|deadline_exceeded|unknown|data_loss")
-# _BREAKS and _REFUSES match the label `response_code` of the metric that counts requests. Google's reference does not
-# say whether this label contains HTTP status codes or names of errors. The patterns therefore match both.
+# Two patterns match the label `response_code` of the metric that counts requests: _BREAKS matches failed requests, and
+# _REFUSES matches refused requests. Google's reference does not say whether this label contains HTTP status codes or
+# names of errors. The patterns therefore match both forms.
 _REFUSES = Like("(?i)4..|not_found|permission_denied|unauthenticated|invalid_argument|failed_precondition")
 
 _PROMISED_MINUTES = 15  # turbo replication copies every object to the other region within 15 minutes
-# Alarm threshold, in minutes: an alarm goes off when replication was late in more than this number of the minutes in
-# the last thirty days. The number is a thousandth of all minutes in thirty days.
+# Alarm threshold, in minutes. An alarm goes off when replication was late in more than 43 minutes of the last thirty
+# days. This number is a thousandth of all minutes in thirty days.
 _MISSED_MINUTES = 43
 # An alarm goes off when Cloud Storage has not updated the replication metrics for this number of seconds. Without
 # updates, nothing shows whether Cloud Storage still replicates objects.

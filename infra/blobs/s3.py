@@ -1,4 +1,4 @@
-"""Object storage on S3: a bucket in each origin region, and replication from the primary to all others."""
+"""Object storage on S3: a bucket in each origin region, and replication from the primary bucket to all others."""
 
 from __future__ import annotations
 

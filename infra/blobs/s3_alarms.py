@@ -14,8 +14,8 @@ REPLICATION_MINUTES = 15  # the only replication time that S3 Replication Time C
 Statistic = Literal["Maximum", "Minimum", "Sum"]
 
 _QUARTER = 900
-# Alarm threshold for the number of objects that wait for replication. During a bulk import of some thousand packages,
-# fewer objects wait. If a replica accepts no objects, more objects wait.
+# Alarm threshold for the number of objects that wait for replication. The number of waiting objects stays below the
+# threshold during a bulk import of some thousand packages. It exceeds the threshold if a replica accepts no objects.
 _PENDING = 10_000
 
 _RUNBOOK = "docs/operations.md"

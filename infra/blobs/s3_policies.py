@@ -57,8 +57,8 @@ def log_delivery(bucket: str, source: str, account: str) -> Statement:
 
 
 def log_shipping(bucket: str, writers: Sequence[str]) -> Statement:
-    """Returns the statement that lets the roles of shields write their access logs to `bucket`. The statement does not
-    let these roles read the logs.
+    """Returns the statement that lets the roles of shields (regional caches) write their access logs to `bucket`. The
+    statement does not let these roles read the logs.
     """
     return allow("s3:PutObject", f"{arn(bucket)}/{SHIELD_LOGS}*", sid="ShipLogs", principal={"AWS": list(writers)})
 
@@ -90,9 +90,9 @@ def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[State
     yield key_use("kms:Decrypt", source, keys[0])
     for destination, key in zip(destinations, keys[1:], strict=True):
         yield key_use("kms:Encrypt", destination, key)
-        # The replication role needs `kms:Decrypt` on the destination's key. S3 decrypts the S3 Bucket Key of the
-        # destination to verify the integrity of this key. Without the permission, the replication of every object fails
-        # (S3 User Guide, "Amazon S3 Bucket Keys and replication").
+        # The replication role needs `kms:Decrypt` on the KMS key of the destination bucket. S3 decrypts the S3 Bucket
+        # Key of the destination to verify the integrity of this key. Without the permission, the replication of every
+        # object fails (S3 User Guide, "Amazon S3 Bucket Keys and replication").
         yield key_use("kms:Decrypt", destination, key)
 
 

@@ -87,8 +87,8 @@ class Guarded:
                         "sse_algorithm": "aws:kms" if key is not None else "AES256",
                         "kms_master_key_id": key,
                     },
-                    # With an S3 Bucket Key, S3 does not send a request to KMS for each object. For a bucket without a
-                    # KMS key, S3 returns no value for this setting. The program therefore sets no value for such a
+                    # With an S3 Bucket Key, S3 does not send a request to KMS for each object. If a bucket has no KMS
+                    # key, S3 returns no value for `bucket_key_enabled`. The program therefore sets no value for such a
                     # bucket.
                     "bucket_key_enabled": True if key is not None else None,
                 }
@@ -113,7 +113,7 @@ class Guarded:
 
 class Logs(Guarded):
     """The S3 bucket that receives the access logs of the origin bucket in one region. The bucket in the primary region
-    also receives the access logs of shields.
+    also receives the access logs of shields (regional caches).
 
     S3 encrypts the logs with a key that it manages, because a log target requires SSE-S3 (S3 User Guide, "Enabling
     Amazon S3 server access logging").

@@ -89,7 +89,7 @@ class Standby(pulumi.ComponentResource):
 
 def _trust_statement(subject: str) -> Statement:
     """Returns the statement of a trust policy that lets one transfer agent assume the AWS role. This agent belongs to
-    the Google Cloud project. The statement names the agent by its unique id.
+    the Google Cloud project. The statement contains the agent's unique id.
     """
     return assumed_by_web_identity(GOOGLE, {f"{GOOGLE}:sub": subject})
 

@@ -11,11 +11,11 @@ from infra.shield import Node
 
 @dataclass(frozen=True)
 class DnsArgs:
-    """Arguments of the component that creates the DNS zone of one stack. The names in the zone lead to the edge and to
-    the shield machines `nodes`.
+    """Arguments of the component that creates the DNS zone of one stack. The names in the zone resolve to the edge and
+    to the shield machines `nodes`, which are regional caches.
 
-    `hostname` is the name that clients use. Its CNAME record leads to the edge's name, and has the weight `weight`,
-    from 0 to 100. If `second_network` is true, `hostname` has another record, which leads to PoPs of our own. If
+    `hostname` is the name that clients use. Its CNAME record points to the edge's name, and has the weight `weight`,
+    from 0 to 100. If `second_network` is true, `hostname` has another record, which points to PoPs of our own. If
     `removable` is true, Pulumi can delete the zone while the zone has records.
     """
 

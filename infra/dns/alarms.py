@@ -1,6 +1,6 @@
-"""Alarms on Route 53's health checks. One health check requests the edge. Another asks the edge whether it has the feed
-of recent revocations. Further health checks request each machine, each region of shields and PoPs, and each edge
-network (Cloudflare, and PoPs of our own).
+"""Alarms on Route 53's health checks. One health check requests the edge. Another shows whether the edge has the feed
+of recent revocations, a small document that the edge reads every 2 s. Further health checks request each machine, each
+region of shields (regional caches) and PoPs, and each edge network (Cloudflare, and PoPs of our own).
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchA
 
 
 def feed_alarm(check: pulumi.Input[str]) -> CloudWatchAlarm:
-    """Returns an alarm that goes off when the edge lacks the feed of recent revocations in some places. The alarm also
-    goes off when the edge does not apply the newest edge policy.
+    """Returns an alarm that goes off when the edge lacks the feed of recent revocations in some places. The feed is a
+    small document that the edge reads every 2 s. The alarm also goes off when the edge does not apply the newest edge
+    policy (the rules that refuse packages).
 
     Without the feed, revocations and withdrawals reach these places only through Workers KV.
     """
@@ -74,8 +75,8 @@ def network_alarm(network: Literal["cloudflare", "own"], check: pulumi.Input[str
 
 
 def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
-    """Returns two alarms on one shield machine. One alarm goes off when the machine does not answer. The other alarm
-    goes off when only some of Route 53's health checkers reach the machine.
+    """Returns two alarms on one shield machine (a regional cache). One alarm goes off when the machine does not answer.
+    The other alarm goes off when only some of Route 53's health checkers reach the machine.
     """
     return [
         _unhealthy_alarm(
@@ -96,7 +97,7 @@ def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAl
 
 
 def region_alarm(place: str, check: pulumi.Input[str]) -> CloudWatchAlarm:
-    """Returns the alarm that goes off when no shield machine of a region answers."""
+    """Returns the alarm that goes off when no shield machine (regional cache) of a region answers."""
     fault = (
         f"No shield machine in {place} answers; the edge uses regions that are farther away, with fewer objects cached"
     )

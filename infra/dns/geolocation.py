@@ -40,7 +40,7 @@ class Area:
         return f"country-{self.country}" if self.country else f"continent-{self.continent}"
 
 
-# The US always has a record, even if North America's record leads to the same region. If the record of a state is
+# The US always has a record, even if North America's record resolves to the same region. If the record of a state is
 # unhealthy or missing, Route 53 uses the record of the US.
 _US = Area(country="US")
 

@@ -1,7 +1,8 @@
-"""Creates the DNS records that lead clients to one region of our own PoPs. A stack's config names the routing policy.
+"""Creates the DNS records that resolve to PoPs of our own in one region. The region depends on the routing policy,
+which is a setting in the stack's config.
 
-Route 53 refuses records of two routing policies under one name. Each policy therefore has a name of its own. For the
-hostname that clients connect to, one record leads to the name of the chosen policy.
+Route 53 refuses records of two routing policies under one name. Each policy therefore has a name of its own. The
+hostname that clients connect to has one record, which points to the name of the chosen policy.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ MOST_GEOPROXIMITY_REGIONS = 30
 
 @dataclass(frozen=True)
 class PopRegions:
-    """What DNS needs to lead clients to the regions of our own PoPs. `biases` maps each region to the bias of its
+    """What the DNS records for the regions of our own PoPs need. `biases` maps each region to the bias of its
     geoproximity record. `latency_records` are the latency records of `pops.<zone>`, one for each region.
     """
 
@@ -34,8 +35,8 @@ class PopRegions:
 
 
 def routed_records(routing: PopRouting, regions: PopRegions, parent: pulumi.Resource) -> Sequence[pulumi.Resource]:
-    """Returns the DNS records that lead clients to a region by the given routing policy. The function creates the
-    records for geolocation and geoproximity. For latency, it returns `regions.latency_records`, which exist already.
+    """Returns the DNS records that resolve to a region by the given routing policy. The function creates the records
+    for geolocation and geoproximity. For latency, it returns `regions.latency_records`, which exist already.
     """
     match routing:
         case "latency":

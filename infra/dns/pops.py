@@ -39,9 +39,9 @@ class PopDnsArgs:
     """Arguments of the component that creates DNS records and health checks for PoPs on machines of our own.
 
     The DNS names of the PoPs are in the zone `zone_name`. Clients use `hostname`, and health checks request it.
-    `weight` is the weight, from 0 to 100, of the record that leads `hostname` to the PoPs. Pulumi creates this record
-    after the resources in `after`. These must include the record that leads `hostname` to Cloudflare. Without
-    Cloudflare's record, Route 53 would answer with the PoPs' record even if `weight` is 0.
+    `weight` is the weight, from 0 to 100, of the record that points from `hostname` to the PoPs. Pulumi creates this
+    record after the resources in `after`. These must include the record that points from `hostname` to Cloudflare.
+    Without Cloudflare's record, Route 53 would answer with the PoPs' record even if `weight` is 0.
 
     If `accelerator` is given, clients reach the PoPs through the accelerator's addresses. While the accelerator does
     not answer, clients reach the PoPs through the PoPs' own addresses.
@@ -68,8 +68,8 @@ class PopDns(pulumi.ComponentResource):
     region. The name is `pops.<zone>` for latency, and `geolocation.pops.<zone>` or `geoproximity.pops.<zone>` for the
     other policies. The hostname that clients connect to has a CNAME record to the name of the chosen policy.
 
-    If there is an accelerator, the CNAME record leads to `anycast.pops.<zone>`. This name leads to the accelerator.
-    While the accelerator does not answer, the name leads to the name of the chosen policy.
+    If there is an accelerator, the CNAME record points to `anycast.pops.<zone>`. This name resolves to the accelerator.
+    While the accelerator does not answer, it resolves to the same PoPs as the name of the chosen policy.
     """
 
     alarms: Sequence[CloudWatchAlarm]
@@ -134,8 +134,8 @@ class PopDns(pulumi.ComponentResource):
         fallback: str,
         fallback_records: Sequence[pulumi.Resource],
     ) -> tuple[str, list[pulumi.Resource]]:
-        """Creates a DNS name that leads clients to the accelerator. While the accelerator does not answer, the name
-        leads clients to `fallback`. Returns the name and its records.
+        """Creates a DNS name that resolves to the accelerator's addresses. While the accelerator does not answer, the
+        name resolves to the addresses of the name `fallback`. Returns the name and its records.
 
         The health check `check` decides between the alias of the accelerator and the alias of `fallback`. Route 53
         could also decide by the setting `evaluate_target_health`. However, its documentation does not say what this
@@ -153,9 +153,9 @@ class PopDns(pulumi.ComponentResource):
     def _network_record(
         self, target: str, check: aws.route53.HealthCheck, aliases: Sequence[pulumi.Resource]
     ) -> aws.route53.Record:
-        """Creates a record that leads clients from the stack's hostname to the DNS name of the PoPs.
+        """Creates a weighted CNAME record that points from the stack's hostname to the DNS name of the PoPs.
 
-        The hostname also has a CNAME record that leads to Cloudflare. An alias record would be an A record, and Route
+        The hostname also has a CNAME record that points to Cloudflare. An alias record would be an A record, and Route
         53 allows no A record beside a CNAME record. The new record is therefore also a CNAME record.
         """
         args = self._args

@@ -1,4 +1,4 @@
-"""Creates health checks of Route 53, and DNS records that lead each client to the nearest healthy region."""
+"""Creates health checks of Route 53, and DNS records that resolve to the healthy region nearest to the client."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LatencyRecord:
 @dataclass(frozen=True)
 class LatencyAlias:
     """One of several alias records of a name. Route 53 answers a client with the alias whose `region` has the lowest
-    latency for this client. The alias leads to the records of `target`, a name in the zone. Route 53 leaves out the
+    latency for this client. The alias points to the records of `target`, a name in the zone. Route 53 leaves out the
     alias while none of these records is healthy. `place` distinguishes the alias records of one name.
     """
 

@@ -1,5 +1,5 @@
-"""Geo-DNS on Route 53. The hostname that clients connect to has weighted records, and the shields have latency records.
-Each of these records has a health check.
+"""Geo-DNS on Route 53. The hostname that clients connect to has weighted records, and the shields (regional caches)
+have latency records. Each of these records has a health check.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from infra.shield import Node, host
 
 
 class Dns(pulumi.ComponentResource):
-    """The public DNS zone: the hostname that clients connect to, a name for each shield machine, and a name for the
-    nearest healthy shield region.
+    """The public DNS zone: the hostname that clients connect to, a name for each shield machine (a regional cache), and
+    a name for the nearest healthy shield region.
     """
 
     zone_id: pulumi.Output[str]
@@ -64,7 +64,7 @@ class Dns(pulumi.ComponentResource):
         self.register_outputs({"zone_id": self.zone_id, "name_servers": self.name_servers})
 
     def _edge_record(self) -> aws.route53.HealthCheck:
-        """Creates the record that leads clients from the stack's hostname to the edge. Also creates a health check that
+        """Creates the record that points from the stack's hostname to the edge. Also creates a health check that
         connects to this hostname, as clients do, and returns the health check.
 
         Pulumi creates the record only when the edge serves the hostname. A client therefore never connects to a name
@@ -74,8 +74,8 @@ class Dns(pulumi.ComponentResource):
         """
         args = self._args
         check = https_check("edge", args.hostname, HEALTH_PATH, self._child)
-        # If the stack has PoPs of our own, the health check `edge` can reach Cloudflare or a PoP. A second health check
-        # therefore requests `args.edge.target`, a name that always leads to Cloudflare.
+        # If the stack has PoPs of our own, requests of the health check `edge` go to Cloudflare or to a PoP. A second
+        # health check therefore requests `args.edge.target`, a name that always resolves to Cloudflare.
         self._network_check = (
             https_check("edge-cloudflare", args.edge.target, HEALTH_PATH, self._child) if args.second_network else None
         )
@@ -110,7 +110,8 @@ class Dns(pulumi.ComponentResource):
         ]
 
     def _node_record(self, node: Node) -> aws.route53.HealthCheck:
-        """Creates the DNS record and the health check of one shield machine. Returns the health check.
+        """Creates the DNS record and the health check of one shield machine (a regional cache). Returns the health
+        check.
 
         The record does not refer to the health check. DNS answers therefore contain the machine's address even while
         the check fails. If a machine does not answer, the edge worker itself tries another machine.
@@ -130,8 +131,8 @@ class Dns(pulumi.ComponentResource):
     def _shield_records(
         self, regions: Mapping[str, str], machines: Mapping[str, aws.route53.HealthCheck]
     ) -> Mapping[str, aws.route53.HealthCheck]:
-        """Creates the DNS records of the name that all shields share. The name leads a client to the nearest region
-        that has at least one healthy machine.
+        """Creates the DNS records of the name that all shields (regional caches) share. The name resolves to the region
+        that is nearest to the client and has at least one healthy machine.
 
         Returns the health check of each region.
         """

@@ -18,8 +18,8 @@ COMPATIBILITY_DATE = "2026-11-01"
 
 @dataclass(frozen=True)
 class ShieldNode:
-    """A shield machine in the list that the edge worker gets. `host` is a host name with a port. The worker orders the
-    machines by the distance between the client and the coordinates of `region`.
+    """A shield machine (a regional cache) in the list that the edge worker gets. `host` is a host name with a port. The
+    worker orders the machines by the distance between the client and the coordinates of `region`.
     """
 
     host: str
@@ -27,7 +27,9 @@ class ShieldNode:
 
 
 def shields_binding(nodes: Sequence[ShieldNode]) -> str:
-    """Returns the list of shield machines as a JSON text, which is the value of the edge worker's binding SHIELDS."""
+    """Returns the list of shield machines (regional caches) as a JSON text, the value of the edge worker's binding
+    SHIELDS.
+    """
     return json.dumps(
         [
             {
@@ -43,11 +45,11 @@ def shields_binding(nodes: Sequence[ShieldNode]) -> str:
 
 @dataclass(frozen=True)
 class EdgeSecrets:
-    """Secrets of the edge worker: its credentials for the shields, and the key that signs sessions of its token
-    endpoint.
+    """Secrets of the edge worker: its credentials for the shields (regional caches), and the key that signs sessions of
+    its token endpoint.
 
-    AWS Secrets Manager holds the secrets as one JSON object. The fields of this object have the names of the attributes
-    below.
+    AWS Secrets Manager holds the secrets as one JSON object. The fields of this object have the same names as the
+    attributes of this class.
     """
 
     client_certificate: pulumi.Input[str]
@@ -71,8 +73,9 @@ class PredictionArgs:
     """The limits of prefetches. With a prefetch, the edge worker fetches an object before a client requests it.
 
     `requests` and `bytes` limit the prefetches that follow one request of a client. `in_flight` is the maximum number
-    of prefetches that an isolate runs at the same time. `object_bytes` is the maximum size of a prefetched object.
-    `share` is the average number of prefetches that may reach a shield for each request of a client.
+    of prefetches that an isolate (an instance of the worker) runs at the same time. `object_bytes` is the maximum size
+    of a prefetched object. `share` is the average number of prefetches that may reach a shield (a regional cache) for
+    each request of a client.
     """
 
     requests: int
@@ -116,9 +119,9 @@ class EdgeArgs:
 
     If `metadata_api` is None, the worker accepts a new token only after its key-value store has an entry for the token.
     If `prediction` is None, the worker prefetches nothing. If `memory` is None, the worker keeps no objects in memory.
-    If `log_installs` is true, the worker tells the shields which requests belong to the same install. The shields write
-    this to their access logs. `by_token` limits the rate of requests with one valid token. `failed_tokens` limits the
-    rate of requests with invalid tokens from one client address.
+    If `log_installs` is true, the worker tells the shields (regional caches) which requests belong to the same install.
+    The shields write this to their access logs. `by_token` limits the rate of requests with one valid token.
+    `failed_tokens` limits the rate of requests with invalid tokens from one client address.
     """
 
     prefix: str
@@ -152,7 +155,7 @@ class ValidationRecord:
 
 
 class EdgeName(Protocol):
-    """The DNS names of the edge. Clients connect to a hostname whose CNAME record leads to `target`. Cloudflare uses
+    """The DNS names of the edge. Clients connect to a hostname whose CNAME record points to `target`. Cloudflare uses
     the records in `validation_records` to validate this hostname and its certificate.
     """
 

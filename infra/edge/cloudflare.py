@@ -1,5 +1,5 @@
 """The edge on Cloudflare: the worker, its key-value store, its hostname, and the client certificate that the worker
-presents to the shields.
+presents to the shields (regional caches).
 
 The hostname that clients connect to is a custom hostname of an existing Cloudflare zone (Cloudflare for SaaS). The
 worker is the fallback origin of this zone. Every Cloudflare plan has custom hostnames. Route 53 remains the
@@ -25,9 +25,9 @@ from infra.waf import Bound
 MODULE = "worker.js"
 # Settings of the Cloudflare zone: maps the id of each setting to its value. With the TLS mode `strict`, Cloudflare
 # verifies the certificate of each origin whose name is in the zone (Cloudflare SSL/TLS, "Encryption modes"). Today
-# there is no such origin: the zone's fallback origin is not a server, and the names of shields are outside of the zone.
-# Cloudflare verifies the certificates of shields in every mode. The mode `strict` is a precaution for an origin that
-# may later get a name in the zone.
+# there is no such origin: the zone's fallback origin is not a server, and the names of shields (regional caches) are
+# outside of the zone. Cloudflare verifies the certificates of shields in every mode. The mode `strict` is a precaution
+# for an origin that may later get a name in the zone.
 _TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
 
 # The entrypoints of the edge worker. The field `cache` says whether Workers Cache stores the responses of the
@@ -75,7 +75,7 @@ class EdgeZoneError(pulumi.RunError):
 
 class Edge(pulumi.ComponentResource):
     """The edge worker behind the hostname that clients connect to, the worker's key-value store of tokens, and the
-    client certificate that the worker presents to the shields.
+    client certificate that the worker presents to the shields (regional caches).
 
     `target` is a name in the Cloudflare zone. The hostname must be an alias (CNAME) of this name. Cloudflare serves the
     hostname only after the hostname's domain has the DNS records `validation_records`. `version` identifies the
@@ -133,13 +133,13 @@ class Edge(pulumi.ComponentResource):
             zone_id=self.zone_id,
             pattern=f"{args.hostname}/*",
             script=script.script_name,
-            # A worker route can name a hostname outside of the zone only after the hostname has become a custom
+            # A worker route can contain a hostname outside of the zone only after the hostname has become a custom
             # hostname of the zone. The route also waits for the TLS settings. Otherwise, a client could send a token to
             # the worker without TLS or with an old version of TLS.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._custom_hostname, *tls]),
         )
-        # Health checks request this name in the zone, because this name always leads to Cloudflare. The hostname that
-        # clients connect to may also lead to other networks.
+        # Health checks request this name in the zone, because this name always resolves to Cloudflare. The hostname
+        # that clients connect to may also resolve to other networks.
         cloudflare.WorkersRoute(
             f"{name}-health",
             zone_id=self.zone_id,

@@ -1,4 +1,4 @@
-"""The IP networks from which Cloudflare's edge connects to the shields."""
+"""The IP networks from which Cloudflare's edge connects to the shields (regional caches)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class EdgeNetworksError(pulumi.RunError):
 
 
 def edge_networks() -> pulumi.Output[Sequence[str]]:
-    """Returns Cloudflare's IPv4 networks. Shields have no IPv6 addresses, so the result has no IPv6 networks. The
-    output fails with EdgeNetworksError when Cloudflare's API and contract/cloudflare_networks.py differ.
+    """Returns Cloudflare's IPv4 networks. Shields (regional caches) have no IPv6 addresses, so the result has no IPv6
+    networks. The output fails with EdgeNetworksError when Cloudflare's API and contract/cloudflare_networks.py differ.
 
-    The API lists the networks that Cloudflare uses today, and the contract lists the networks that people reviewed.
-    Policies call no API, so they compare plans with the contract. If the program used only the contract, the shields
-    would silently refuse a new network of Cloudflare. If the program used only the API, firewalls would admit a network
-    that nobody reviewed.
+    The API lists the networks that Cloudflare uses today, and the contract lists the networks that people reviewed. The
+    policies of the policy pack call no API, so they compare plans with the contract. If the program used only the
+    contract, the shields would silently refuse a new network of Cloudflare. If the program used only the API, firewalls
+    would admit a network that nobody reviewed.
     """
     return cloudflare.get_ip_ranges_output().ipv4_cidrs.apply(_as_in_contract)
 

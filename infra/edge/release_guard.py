@@ -29,12 +29,12 @@ class EdgeReleaseError(pulumi.RunError):
 def release_guard(account_id: str, script: str, version: str) -> pulumi.ResourceHook:
     """Returns a hook that runs before each update of the worker script, in previews too.
 
-    The hook raises EdgeReleaseError if a release by percentage is under way, or if an operator has rolled back the
-    worker version `version`.
+    The hook raises EdgeReleaseError if two versions share the requests in a release by percentage, or if an operator
+    has rolled back the worker version `version`.
     """
 
     async def check(_: pulumi.ResourceHookArgs) -> None:
-        # Pulumi's own data source cannot read the deployments from Cloudflare's API
+        # Pulumi's own data source cannot read the deployments of a worker from Cloudflare's API
         # (docs/decisions/worker-releases.md). This function therefore calls the API directly.
         deployments = await asyncio.to_thread(_deployments, account_id, script)
         if reason := objection(deployments, version):

@@ -1,5 +1,5 @@
-"""Reads the secrets that the edge worker shares with the shields and the metadata API. The values are Pulumi secrets,
-so Pulumi encrypts them in the state. The worker's bindings contain the values as secrets too.
+"""Reads the secrets that the edge worker shares with the shields (regional caches) and the metadata API. The values are
+Pulumi secrets, so Pulumi encrypts them in the state. The worker's bindings contain the values as secrets too.
 """
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ def read_edge_secrets(secret_id: str, region: str) -> EdgeSecrets:
 
 
 def read_signing_key(secret_id: str, region: str) -> pulumi.Output[str]:
-    """Returns a key as a Pulumi secret. The edge worker and another tier sign their requests to each other with this
-    key.
-    """
+    """Returns, as a Pulumi secret, a key that signs requests between the edge worker and another service."""
     return _text(secret_id, region).apply(lambda document: _field(document, "key", secret_id))
 
 

@@ -1,6 +1,7 @@
-"""The token sync to Workers KV, and the metadata API, which the edge worker queries for tokens that Workers KV lacks.
+"""The token sync, which copies tokens to Workers KV, and the metadata API, which the edge worker queries for tokens
+that Workers KV lacks.
 
-Both run where the metadata store is: on Lambda beside DynamoDB, on Cloud Run beside Spanner.
+Both programs run where the metadata store is: on Lambda beside DynamoDB, or on Cloud Run beside Spanner.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The token sync and the metadata API as Cloud Run services beside the Spanner database."""
+"""The token sync, which copies tokens to Workers KV, and the metadata API. Both are Cloud Run services beside the
+Spanner database.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,8 @@ class CloudRunTokenSync(pulumi.ComponentResource):
         )
         who = identity(_FOLLOWER, asked, self)
         may = [
-            # The token sync reads the database's change stream, and stores its position in a table of the database.
+            # The token sync copies token changes to Workers KV. It reads the database's change stream, and stores its
+            # position in a table of the database.
             _grant_database_role(_FOLLOWER, source, "roles/spanner.databaseUser", who.member, self),
             gcp.pubsub.TopicIAMMember(
                 _FOLLOWER, topic=topic.name, role="roles/pubsub.publisher", member=who.member, opts=child

@@ -1,4 +1,6 @@
-"""The token sync and the metadata API as Lambda functions in the home region of the DynamoDB table."""
+"""The token sync, which copies tokens to Workers KV, and the metadata API. Both are Lambda functions in the home region
+of the DynamoDB table.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,13 @@ _SYNC_TIMEOUT = 30  # the function's time limit in seconds, which suffices for t
 # The maximum number of token changes that Lambda passes to the token sync in one invocation. The token sync reads the
 # entries of all these tokens with one bulk read of Workers KV, which accepts at most this number of keys.
 _BATCH = 100
-# The token sync retries a change for at most this time before it moves the change to the dead-letter queue.
+# The token sync, which writes tokens to Workers KV, retries a change for at most this time. It then moves the change to
+# the dead-letter queue.
 _OLDEST_SECONDS = 6 * 3600
 _TRIES = 100
 _DEAD_SECONDS = 14 * 86_400  # the longest time in seconds that SQS keeps a message
-# The alarm threshold, in milliseconds, for the delay of the token sync. A revocation must reach the edge within five
-# seconds.
+# The alarm threshold, in milliseconds, for the delay with which the token sync writes changes to Workers KV. A
+# revocation must reach the edge within five seconds.
 _LAG_MS = 5_000.0
 # the timeout of the metadata API in seconds; the edge worker waits only two seconds for an answer
 _API_TIMEOUT = 5
@@ -82,8 +85,8 @@ class LambdaTokenSync(pulumi.ComponentResource):
             region=source.region,
             event_source_arn=source.stream_arn,
             function_name=made.resource.arn,
-            # The token sync starts with the oldest changes in the stream. It therefore also delivers changes that were
-            # made before Pulumi created the token sync.
+            # The token sync, which writes tokens to Workers KV, starts with the oldest changes in the stream. It
+            # therefore also delivers changes that were made before Pulumi created the token sync.
             starting_position="TRIM_HORIZON",
             batch_size=_BATCH,
             parallelization_factor=1,
@@ -187,7 +190,8 @@ class LambdaMetadataApi(pulumi.ComponentResource):
 
 
 def _sync_alarms(region: str, function_name: str, queue_name: str) -> Iterator[CloudWatchAlarm]:
-    """Yields alarms on the delay, the errors and the dead-letter queue of the token sync.
+    """Yields alarms on the token sync, which writes tokens to Workers KV: on its delay, its errors and its dead-letter
+    queue.
 
     AWS describes the metrics in "Viewing metrics for Lambda functions" and "Available CloudWatch metrics for Amazon
     SQS".

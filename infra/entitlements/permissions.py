@@ -1,5 +1,5 @@
-"""IAM permissions of the token sync and the metadata API. Every Lambda function of the stack also has some general
-permissions, which are not in this module.
+"""IAM permissions of the token sync, which writes tokens to Workers KV, and of the metadata API. Every Lambda function
+of the stack also has some general permissions, which are not in this module.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _STREAM_ACTIONS = (
 
 def read_stream(table_arn: str) -> Statement:
     """Returns the permission to read all streams of a DynamoDB table. A new stream of the table gets a new ARN, so the
-    permission does not name a single stream.
+    permission applies to the ARNs of all streams of the table.
     """
     return allow(_STREAM_ACTIONS, f"{table_arn}/stream/*", sid="Stream")
 
@@ -40,7 +40,9 @@ def read_tokens(table_arn: str) -> Statement:
 
 
 def read_feeds(table_arn: str) -> Statement:
-    """Returns the permission to query the DynamoDB partitions from which the metadata API creates its feeds."""
+    """Returns the permission to query the DynamoDB partitions from which the metadata API creates its feeds. A feed is
+    a small document that the edge worker reads every 2 s.
+    """
     condition = _in_partition(revocations.PARTITION, edge_policies.PARTITION)
     return allow(["dynamodb:Query"], table_arn, sid="Feeds", condition=condition)
 

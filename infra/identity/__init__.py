@@ -1,4 +1,5 @@
-"""The identities of shield machines on each cloud, and the few permissions that these identities have.
+"""The identities of shield machines (regional caches) on each cloud, and the few permissions that these identities
+have.
 
 Machines read objects and one secret, and report that they serve requests. aws.py creates an IAM role, and gcp.py
 creates a service account. origin_access.py limits the networks from which the role reads objects.
@@ -18,12 +19,12 @@ from infra.shield import Node
 
 @dataclass(frozen=True)
 class AwsIdentityArgs:
-    """Arguments of the shield machines' role on AWS.
+    """Arguments of the AWS role of the shield machines (regional caches).
 
-    `secret_id` is the only secret that machines read. Each of `secret_regions` has this secret. `serving` names the
-    parameters in Parameter Store in which machines report that they serve requests. `gcp_service_accounts` are unique
-    ids of Google service accounts that may also assume the role. Shields on Google Cloud assume the role to read the
-    same secret without AWS keys. The audience of the shields' identity tokens is the role's ARN.
+    `secret_id` is the only secret that machines read. Each of `secret_regions` has this secret. `serving` contains the
+    names of the parameters in Parameter Store in which machines report that they serve requests. `gcp_service_accounts`
+    are unique ids of Google service accounts that may also assume the role. Shields on Google Cloud assume the role to
+    read the same secret without AWS keys. The audience of the shields' identity tokens is the role's ARN.
     """
 
     prefix: str
@@ -35,8 +36,8 @@ class AwsIdentityArgs:
 
 @dataclass(frozen=True)
 class GcpIdentityArgs:
-    """Arguments of the component that creates the shield machines' service account. The account's name begins with
-    `prefix`.
+    """Arguments of the component that creates the service account of the shield machines (regional caches). The
+    account's name begins with `prefix`.
     """
 
     prefix: str
@@ -44,7 +45,8 @@ class GcpIdentityArgs:
 
 @dataclass(frozen=True)
 class OriginAccessArgs:
-    """Arguments of the policy that limits the networks from which the shields' role reads objects.
+    """Arguments of the policy that limits the networks from which the role of the shields (regional caches) reads
+    objects.
 
     `role` is the name of the role. `endpoints` maps regions to the ids of their networks' S3 endpoints.
     """

@@ -1,4 +1,6 @@
-"""The IAM role of shield machines on AWS. The role may read one secret, and report that a machine serves requests."""
+"""The IAM role of shield machines (regional caches) on AWS. The role may read one secret, and report that a machine
+serves requests.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ _ROLE = "shield"
 
 
 class AwsIdentity(pulumi.ComponentResource):
-    """The shield machines' IAM role and instance profile. The role's own policies allow the role to read one secret.
-    They also allow each machine to write the parameter in which it reports that it serves requests. The bucket policies
-    allow the role to read objects.
+    """The IAM role and instance profile of the shield machines (regional caches). The role's own policies allow the
+    role to read one secret. They also allow each machine to write the parameter in which it reports that it serves
+    requests. The bucket policies allow the role to read objects.
     """
 
     instance_profile: pulumi.Output[str]
@@ -76,8 +78,8 @@ def _arn(prefix: str, account_id: str) -> str:
 
 
 def _trust(role_arn: str, gcp_service_accounts: Sequence[str]) -> str:
-    """Returns the trust policy of the shields' IAM role. EC2 instances and the given Google service accounts may assume
-    the role.
+    """Returns the trust policy of the IAM role of shields (regional caches). EC2 instances and the given Google service
+    accounts may assume the role.
     """
     statements = [iam.assumed_by_service("ec2.amazonaws.com")]
     if gcp_service_accounts:

@@ -1,4 +1,4 @@
-"""Creates the service account of the shield machines on Google Cloud."""
+"""Creates the service account of the shield machines (regional caches) on Google Cloud."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from infra.identity import GcpIdentityArgs
 
 
 class GcpIdentity(pulumi.ComponentResource):
-    """The shield machines' service account on Google Cloud, which has no keys and no roles in the project. The IAM
-    policy of each bucket allows the account to read the bucket's objects.
+    """The service account of the shield machines (regional caches) on Google Cloud. It has no keys and no roles in the
+    project. The IAM policy of each bucket allows the account to read the bucket's objects.
     """
 
     email: pulumi.Output[str]

@@ -1,5 +1,5 @@
-"""Lets the shields' role read from S3 only through the VPC endpoint of a shield network, or from the fixed address of a
-shield.
+"""Limits from where the IAM role of shields (regional caches) can read from S3. It can read only through the VPC
+endpoint of a shield network, or from the fixed address of a shield.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from infra.shield import Node
 
 
 class OriginAccess(pulumi.ComponentResource):
-    """The IAM policy with which the shields' role can read objects only from the networks and addresses of shields.
+    """The IAM policy with which the role of the shields (regional caches) can read objects only from the networks and
+    addresses of shields.
 
     A gateway endpoint serves only the buckets of its own region (AWS PrivateLink guide, "Gateway endpoints for Amazon
     S3"). Shields in a bucket's region read the bucket through the endpoint of their network. All other shields read the
@@ -55,7 +56,7 @@ class OriginAccess(pulumi.ComponentResource):
 
 
 def _refusal(bucket: Bucket, endpoints: Mapping[str, str], nodes: Sequence[tuple[Node, str]]) -> Statement:
-    """Returns the statement that denies all reads of a bucket that do not come from a shield.
+    """Returns the statement that denies all reads of a bucket that do not come from a shield (a regional cache).
 
     The shields in the bucket's region read through a VPC endpoint. All other shields read from their public addresses.
     The statement denies a read that comes neither through this endpoint nor from one of these addresses. A request

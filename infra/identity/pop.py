@@ -17,7 +17,7 @@ from infra.machines.serving import ServingReports
 from infra.pop import pop_name
 
 _ROLE = "pop"
-# The partition of the metadata table whose items name the withdrawn objects (registry/delivery/quarantine.py).
+# The partition of the metadata table that lists the withdrawn objects (registry/delivery/quarantine.py).
 _WITHDRAWN = "quarantine"
 
 
@@ -39,8 +39,8 @@ class PopIdentityArgs:
 
 
 class PopIdentity(pulumi.ComponentResource):
-    """The IAM role and the instance profile of PoP machines. Objects reach a PoP through the shields, so the role may
-    read no bucket.
+    """The IAM role and the instance profile of PoP machines. Objects reach a PoP through the shields (regional caches),
+    so the role may read no bucket.
     """
 
     instance_profile: pulumi.Output[str]

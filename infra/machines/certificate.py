@@ -52,8 +52,8 @@ class MachineCertificate(pulumi.ComponentResource):
     ) -> None:
         super().__init__(token, name, None, opts)
         self._args, self._child = args, pulumi.ResourceOptions(parent=self)
-        # In the home region, the names of the resources do not end with the region. Older stacks have a certificate
-        # only in this region, and these resources must keep their names.
+        # The names of the Pulumi resources end with the region, except in the home region. Older stacks have a
+        # certificate only in the home region, and its resources must keep their names.
         names = {region: name if region == args.regions[0] else f"{name}-{region}" for region in args.regions}
         certificates = {region: self._certificate(names[region], region) for region in args.regions}
         record = self._validation_record(name, certificates[args.regions[0]])

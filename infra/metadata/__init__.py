@@ -82,9 +82,9 @@ class SpannerChanges:
 
 
 class Metadata(HasAlarms, Protocol):
-    """The attributes of the metadata database that the registry and other tiers use. The component for DynamoDB and the
-    component for Spanner both have these attributes. `changes` is for tiers that read the stream of the database's
-    changes.
+    """The attributes of the metadata database that the registry and other parts of the network use. The component for
+    DynamoDB and the component for Spanner both have these attributes. `changes` is for parts of the network that read
+    the stream of the database's changes.
 
     `table` is the name of the table in the database. `project` is the Google Cloud project. On AWS, `project` is None.
     """

@@ -61,8 +61,8 @@ class DynamoDbMetadata(pulumi.ComponentResource):
             **_billing(args.capacity),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Pulumi must not correct differences in these properties of the table. Auto scaling changes the
-                # capacity, and `replicas` also lists the replicas that are separate Pulumi resources.
+                # Pulumi must not correct differences in the table's capacity and in `replicas`. Auto scaling changes
+                # the capacity, and `replicas` also lists the replicas that are separate Pulumi resources.
                 ignore_changes=["readCapacity", "writeCapacity", "replicas"] if args.capacity else [],
             ),
         )
@@ -96,8 +96,8 @@ def _billing(capacity: Capacity | None) -> Mapping[str, Any]:
     }
 
 
-# The DynamoDB operations that the registry and the metadata API call. The alarms name each operation, because DynamoDB
-# publishes the system errors of a table only by operation.
+# The DynamoDB operations that the registry and the metadata API call. The alarms watch each of these operations,
+# because DynamoDB publishes the system errors of a table only by operation.
 _OPERATIONS = ("GetItem", "Query", "TransactWriteItems")
 
 # The alarm threshold for replication lag, in milliseconds. A replica is usually less than one second behind (DynamoDB

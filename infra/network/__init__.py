@@ -1,4 +1,6 @@
-"""The network of the shield machines in one region: public addresses, and private access to the origin."""
+"""The network of the shield machines (regional caches) in one region: public addresses, and private access to the
+origin.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,18 @@ SUBNET_RANGES = ("10.0.0.0/20", "10.0.16.0/20")
 
 @dataclass(frozen=True)
 class NetworkArgs:
-    """Arguments of one shield region's network. Names of the network's resources in the cloud begin with `prefix`."""
+    """Arguments of the network of one region's shields (regional caches). Names of the network's resources in the cloud
+    begin with `prefix`.
+    """
 
     region: str
     prefix: str
 
 
 class Network(Protocol):
-    """The attributes that a shield region's network offers to the machines in it, on AWS and on Google Cloud."""
+    """The attributes that the network of one region's shields (regional caches) offers to the machines in it, on AWS
+    and on Google Cloud.
+    """
 
     network_id: pulumi.Output[str]
     subnet_ids: Sequence[pulumi.Output[str]]

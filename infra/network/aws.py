@@ -1,4 +1,4 @@
-"""Creates the network of the shield machines in one AWS region."""
+"""Creates the network of the shield machines (regional caches) in one AWS region."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from infra.network import ADDRESS_RANGE, SUBNET_RANGES, NetworkArgs
 class AwsNetwork(pulumi.ComponentResource):
     """A VPC with a public subnet in each of two availability zones, and an endpoint for private access to S3.
 
-    Shields fetch objects through the gateway endpoint and not over the internet (AWS PrivateLink guide, "Gateway
-    endpoints for Amazon S3"). The endpoint is free and serves only buckets of the same region.
+    Shields (regional caches) fetch objects through the gateway endpoint and not over the internet (AWS PrivateLink
+    guide, "Gateway endpoints for Amazon S3"). The endpoint is free and serves only buckets of the same region.
     """
 
     network_id: pulumi.Output[str]

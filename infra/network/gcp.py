@@ -1,4 +1,4 @@
-"""Creates the network of the shield machines in one Google Cloud region."""
+"""Creates the network of the shield machines (regional caches) in one Google Cloud region."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Alarms. Each tier defines its own alarms. For each cloud, one component creates all alarms on this cloud.
+"""Alarms. Each tier, which is a part of the network such as the DNS, defines its own alarms. For each cloud, one
+component creates all alarms on this cloud.
 
 A tier's component has the attribute `alarms`. A `CloudWatchAlarm` watches a metric in CloudWatch. A
 `CloudMonitoringAlarm` watches a metric in Cloud Monitoring. Several tiers use Cloud Run services and Pub/Sub
@@ -111,7 +112,9 @@ class CloudMonitoringAlarm:
 
 
 class HasAlarms(Protocol):
-    """A Pulumi component that creates one tier, such as the DNS. The attribute `alarms` lists the tier's alarms."""
+    """A Pulumi component that creates one tier, that is a part of the network such as the DNS. The attribute `alarms`
+    lists the tier's alarms.
+    """
 
     @property
     def alarms(self) -> Sequence[CloudWatchAlarm | CloudMonitoringAlarm]: ...

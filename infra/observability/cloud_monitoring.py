@@ -28,8 +28,8 @@ class CloudMonitoringObservability(pulumi.ComponentResource):
     """All Cloud Monitoring alarms of a stack, as alerting policies, with a notification channel for each address and
     one dashboard.
 
-    The dashboard has a row for each tier. `policies` maps the names of alarms to the full names of their alerting
-    policies.
+    The dashboard has a row for each tier (a part of the network, such as the DNS). `policies` maps the names of alarms
+    to the full names of their alerting policies.
     """
 
     policies: dict[str, pulumi.Output[str]]

@@ -1,4 +1,5 @@
-"""Builds the Cloud Monitoring dashboard. A row for each tier shows its alarms, and graphs of their metrics.
+"""Builds the Cloud Monitoring dashboard. A row for each tier (a part of the network, such as the DNS) shows its alarms,
+and graphs of their metrics.
 
 The JSON has the form of the Dashboards API (REST reference, "projects.dashboards"). The grid is 12 columns wide.
 """
@@ -14,11 +15,11 @@ import pulumi
 from infra.observability import CloudMonitoringAlarm, Tier
 from infra.observability.cloud_monitoring_filters import everything, narrowed
 
-# A pair: the definition of an alarm, and the full name of the alarm's alerting policy in Cloud Monitoring.
+# The definition of an alarm, together with the full name of the alarm's alerting policy in Cloud Monitoring.
 Made = tuple[CloudMonitoringAlarm, pulumi.Input[str]]
 
 _COLUMNS = 12
-_GRAPH = (4, 4)  # the width of a graph in columns and its height in rows; three graphs fit side by side
+_GRAPH = (4, 4)  # the width of a graph in grid columns and its height in grid rows; three graphs fit side by side
 _HEADING_ROWS = 1
 _STATE_ROWS = 3
 
@@ -36,8 +37,8 @@ def body(title: str, alarms: Sequence[Made]) -> Mapping[str, Any]:
 
 
 def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str, Any]], int]:
-    """Returns the dashboard tiles of one tier. The first of the tiles is in the dashboard's grid row `top`. Also
-    returns the number of the next free grid row.
+    """Returns the dashboard tiles of one tier (a part of the network, such as the DNS). The first of the tiles is in
+    the dashboard's grid row `top`. Also returns the number of the next free grid row.
     """
     heading = f"## {tier}\n" + ", ".join(sorted({alarm.runbook for alarm, _ in alarms}))
     tiles = [_tile(0, top, (_COLUMNS, _HEADING_ROWS), {"text": {"content": heading, "format": "MARKDOWN"}})]

@@ -14,7 +14,8 @@ from infra.observability.cloudwatch_dashboard import body
 class CloudWatchObservability(pulumi.ComponentResource):
     """All CloudWatch alarms of a stack, an SNS topic in each region with alarms, and one dashboard.
 
-    The dashboard has a row for each tier. `topic_arns` maps the name of each region to the ARN of its topic.
+    The dashboard has a row for each tier (a part of the network, such as the DNS). `topic_arns` maps the name of each
+    region to the ARN of its topic.
     """
 
     topic_arns: dict[str, pulumi.Output[str]]

@@ -1,4 +1,5 @@
-"""Builds the CloudWatch dashboard: a row for each tier, with the state of its alarms and graphs of their metrics.
+"""Builds the CloudWatch dashboard. A row for each tier (a part of the network, such as the DNS) shows the state of its
+alarms, and graphs of their metrics.
 
 The JSON has the form of CloudWatch's "Dashboard body structure and syntax". The grid is 24 columns wide.
 """
@@ -13,11 +14,11 @@ import pulumi
 
 from infra.observability import CloudWatchAlarm, Tier
 
-# A pair: the definition of an alarm, and the alarm's ARN in CloudWatch.
+# The definition of an alarm, together with the alarm's ARN in CloudWatch.
 Made = tuple[CloudWatchAlarm, pulumi.Input[str]]
 
 _COLUMNS = 24
-_GRAPH = (8, 6)  # the width of a graph in columns and its height in rows; three graphs fit side by side
+_GRAPH = (8, 6)  # the width of a graph in grid columns and its height in grid rows; three graphs fit side by side
 _HEADING_ROWS = 1
 _STATE_ROWS = 3
 _ALARMS_A_WIDGET = 100  # the maximum number of alarms that one widget of a CloudWatch dashboard shows
@@ -36,8 +37,8 @@ def body(alarms: Sequence[Made]) -> Mapping[str, Any]:
 
 
 def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str, Any]], int]:
-    """Returns the dashboard widgets of one tier. The first of them is in the dashboard's grid row `top`. Also returns
-    the number of the next free grid row.
+    """Returns the dashboard widgets of one tier (a part of the network, such as the DNS). The first of them is in the
+    dashboard's grid row `top`. Also returns the number of the next free grid row.
     """
     heading = f"## {tier}\n" + ", ".join(sorted({alarm.runbook for alarm, _ in alarms}))
     widgets = [_widget("text", 0, top, (_COLUMNS, _HEADING_ROWS), {"markdown": heading})]

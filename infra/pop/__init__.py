@@ -1,5 +1,5 @@
-"""PoPs (points of presence) on machines of our own: NGINX, the edge worker in workerd, and Traffic Server as L1
-(docs/decisions/own-pops.md).
+"""PoPs (points of presence) on machines of our own. They run NGINX, the edge worker in workerd, and Traffic Server as
+L1, the cache at the edge (docs/decisions/own-pops.md).
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from infra.waf import WafArgs
 
 @dataclass(frozen=True)
 class Place:
-    """The coordinates of a PoP in degrees. The edge worker orders the shields by their distance from the PoP."""
+    """The coordinates of a PoP in degrees. The edge worker orders the shields (regional caches) by their distance from
+    the PoP.
+    """
 
     latitude: float
     longitude: float
@@ -28,9 +30,9 @@ class Place:
 class Ports:
     """The TCP ports of a PoP machine. Only `https` is a public port. All other ports are ports of the loopback address.
 
-    `l1` is the port of Traffic Server, which is the cache L1. `misses` is the port at which Traffic Server reaches the
-    worker after a miss. `purges` is the port of the service that finds objects in L1 by their cache tags and removes
-    them. `entitlements` is the port of the service that takes the place of Workers KV.
+    `l1` is the port of Traffic Server, which is L1, the cache at the edge. `misses` is the port at which Traffic Server
+    reaches the worker after a miss. `purges` is the port of the service that finds objects in L1 by their cache tags
+    and removes them. `entitlements` is the port of the service that takes the place of Workers KV.
     """
 
     https: int = 443
@@ -81,11 +83,11 @@ class PopSettings:
 
     `hostname` is the name that clients connect to. `serving_parameter` is the name of a Parameter Store parameter in
     the home region, in which the machine reports that it serves requests. `metadata_api` is the URL of the metadata
-    API. `shield_authority` is the certificate, in PEM form, of the authority that issues the certificates of shields.
-    If `shield_authority` is None, public authorities issue these certificates. `network` limits the addresses that the
-    edge worker may connect to, and has the form of workerd's setting `allow`. `waf` configures the firewall in NGINX.
-    NGINX ignores the autonomous systems and countries in `waf`, because it has no data about them. `memory` is the size
-    of Traffic Server's RAM cache, such as `4G`.
+    API. `shield_authority` is the certificate, in PEM form, of the authority that issues the certificates of shields
+    (regional caches). If `shield_authority` is None, public authorities issue these certificates. `network` limits the
+    addresses that the edge worker may connect to, and has the form of workerd's setting `allow`. `waf` configures the
+    firewall in NGINX. NGINX ignores the autonomous systems and countries in `waf`, because it has no data about them.
+    `memory` is the size of Traffic Server's RAM cache, such as `4G`.
     """
 
     hostname: str
@@ -167,9 +169,9 @@ class PopArgs:
 
     `machine_type` is an EC2 instance type with local NVMe disks. `identity` is the name of an instance profile.
     `user_data` maps the name of each machine to the machine's user data, compressed with gzip and encoded in base64.
-    `serving` names the parameters in Parameter Store in which machines report that they are ready to serve clients.
-    `shield_addresses` are the addresses of all shield machines. The resources in `boots_after` must exist before a
-    machine boots.
+    `serving` contains the names of the parameters in Parameter Store in which machines report that they are ready to
+    serve clients. `shield_addresses` are the addresses of all shield machines (regional caches). The resources in
+    `boots_after` must exist before a machine boots.
     """
 
     prefix: str

@@ -1,6 +1,6 @@
 """The accelerator of AWS Global Accelerator in front of the PoPs on EC2.
 
-Clients anywhere connect to the same two addresses, and AWS's network leads them to the nearest healthy PoP.
+Clients anywhere connect to the same two addresses, and AWS's network routes them to the nearest healthy PoP.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ _EVERYONE = ["0.0.0.0/0"]
 
 
 class PopAddresses(pulumi.ComponentResource):
-    """The fixed addresses of a PoP's machines. Shields admit PoP machines by address, and a machine requests objects
-    from shields as soon as it boots. Pulumi therefore creates the addresses before the machines.
+    """The fixed addresses of a PoP's machines. Shields (regional caches) admit PoP machines by address, and a machine
+    requests objects from shields as soon as it boots. Pulumi therefore creates the addresses before the machines.
     """
 
     nodes: Sequence[PopNode]

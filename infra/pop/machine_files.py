@@ -107,7 +107,7 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
 
 def _servers(settings: PopSettings, socket: str) -> str:
     """Returns the lines of an NGINX upstream. There is one line for each workerd process. Each process has several
-    sockets, and `socket` names the kind of socket that the lines contain.
+    sockets. `socket` says which of these sockets the lines contain.
 
     `max_fails=0` keeps each process in use after a failed request. Without this setting, one failed request per process
     would stop all requests for 10 s. If a process ends, NGINX asks another process while systemd starts the process

@@ -1,6 +1,6 @@
 """Programs of PoP machines that are not in user data, because user data has little room. A machine fetches these
-programs from a shield (a regional cache machine), and does not need them before. One object at the origin contains all
-these programs. The user data of a machine contains only the SHA-256 digest of this object.
+programs from a shield (a regional cache machine), and needs none of them until then. One object at the origin contains
+all these programs. The user data of a machine contains only the SHA-256 digest of this object.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.machines.user_data import MACHINE_FILES, files_below
 
 _FILES = Path(__file__).parent / "machine" / "programs"
-# Programs that shield machines also need. Shield machines get these programs in their user data.
+# Programs that shield machines (regional caches) also need. Shield machines get these programs in their user data.
 SHARED = ("check-health",)
 
 

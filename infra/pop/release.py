@@ -1,5 +1,5 @@
 """Stores the compiled edge worker and the programs of PoP machines at the origin. PoP machines fetch these files
-through the shields.
+through the shields (regional caches).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from infra.blobs import Bucket
 from infra.pop import programs
 
 # Values of the HTTP header Cache-Control. The object with the code of an edge worker never changes (_IMMUTABLE). The
-# object that names the current worker changes with each release (_MUTABLE). Shields obey this header, so a new worker
-# reaches all PoP machines within a minute or two.
+# object that contains the digest of the current worker changes with each release (_MUTABLE). Shields (regional caches)
+# obey this header, so a new worker reaches all PoP machines within a minute or two.
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _MUTABLE = "public, max-age=5"
 
@@ -34,8 +34,8 @@ class EdgeReleaseArgs:
 
 class EdgeRelease(pulumi.ComponentResource):
     """Three objects at the origin, which PoP machines fetch. The first object is the edge worker, under a key that
-    contains the worker's digest. The second object names the digest of the current worker. The third object contains
-    all programs of PoP machines. The machines' user data names the digest of the third object.
+    contains the worker's digest. The second object contains the digest of the current worker. The third object contains
+    all programs of PoP machines. The machines' user data contains the digest of the third object.
 
     Pulumi deletes none of these objects: the bucket's lock protects old versions, and machines may still run an old
     worker.

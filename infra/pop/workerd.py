@@ -1,4 +1,5 @@
-"""Names the build of workerd that PoP machines run. The machines get this build from the npm registry.
+"""Contains the version and the digests of workerd that PoP machines install. The machines get workerd from the npm
+registry.
 
 The tests run the same version (workers/edge/package.json). There is one npm package for each processor architecture.
 Each digest in this module is the digest of the binary in one of these packages.

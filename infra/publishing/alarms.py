@@ -87,8 +87,8 @@ def _on_google(environment: str) -> Sequence[CloudMonitoringAlarm]:
             threshold=LAG_SECONDS,
             reducer="REDUCE_MAX",
             lasting=300,
-            # On Google Cloud, the command `registry purges drain` replaces the outbox relay and writes this alarm's
-            # metric. Missing data therefore means that nobody runs the command.
+            # On Google Cloud, the command `registry purges drain` replaces the outbox relay, which delivers published
+            # changes, and writes this alarm's metric. Missing data therefore means that nobody runs the command.
             missing="bad",
             custom=CustomMetric("s", "The age of the oldest change that is not with the readers", ["environment"]),
             runbook=f"{_RUNBOOK}#a-purge-lags",

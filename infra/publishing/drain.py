@@ -1,4 +1,6 @@
-"""The outbox relay as a Lambda function. Once a minute, it delivers changes that have not reached readers yet."""
+"""The outbox relay as a Lambda function. Once a minute, it delivers published changes that have not reached readers
+yet.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +19,15 @@ from infra.serverless.lambda_function import function
 from infra.serverless.package import Code, pack
 
 _NAME = "drain"
-# The timeout of the Lambda function in seconds. A run starts each minute. A run that hangs must end before the next run
-# starts.
+# The timeout, in seconds, of the Lambda function that delivers published changes. A run starts each minute. A run that
+# hangs must end before the next run starts.
 _TIMEOUT = 55
 _SCHEDULE = "rate(1 minute)"  # the shortest interval that an EventBridge schedule offers
 
 
 class Drain(pulumi.ComponentResource):
-    """The outbox relay: a Lambda function in the home region of the metadata, and the schedule that invokes it every
-    minute.
+    """The outbox relay, which delivers published changes to readers. It consists of a Lambda function in the home
+    region of the metadata, and of the schedule that invokes the function every minute.
 
     Lambda does not retry a failed run, because the retry and the next scheduled run could deliver the same changes at
     the same time.
@@ -134,7 +136,8 @@ class Drain(pulumi.ComponentResource):
 
 
 def pack_drain(root: Path) -> Code:
-    """Packs the code of the outbox relay's Lambda function from the checkout at `root`.
+    """Packs the code of the outbox relay, the Lambda function that delivers published changes, from the checkout at
+    `root`.
 
     The code includes two Python distributions. With these distributions, the function sorts package names and versions
     in the same way as the registry.

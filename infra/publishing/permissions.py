@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contract.metrics import NAMESPACE
 from infra.iam import Statement, allow
 
-# Partitions of the metadata table that the outbox relay writes (registry/catalog/outbox.py,
-# registry/delivery/quarantine.py, registry/delivery/search.py).
+# The outbox relay, which delivers published changes, writes these partitions of the metadata table
+# (registry/catalog/outbox.py, registry/delivery/quarantine.py, registry/delivery/search.py).
 _OWN = ("npm-search", "outbox", "quarantine", "revocations")
-# Partitions of the metadata table that hold packages (docs/metadata.md). The outbox relay reads them and does not write
-# them.
+# Partitions of the metadata table that hold packages (docs/metadata.md). The outbox relay, which delivers published
+# changes, reads them and does not write them.
 _PACKAGES = ("npm#*", "npm-keys", "oci#*", "pypi", "pypi#*")
-# Key patterns of the documents that the outbox relay writes. The relay renders a document anew after each change
-# (docs/contracts.md, "Client-facing URLs").
+# Key patterns of the documents that the outbox relay writes to deliver published changes. The relay renders a document
+# anew after each change (docs/contracts.md, "Client-facing URLs").
 _DOCUMENTS = (
     "npm/-/keys.json",
     "npm/-/search.json",
@@ -32,7 +32,8 @@ _WITHDRAWABLE = ("npm/*", "oci/*", "pypi/*")
 
 
 def metadata(table_arn: str) -> Iterator[Statement]:
-    """Yields the statements that give the outbox relay permissions on single partitions of the metadata table.
+    """Yields the statements that give the outbox relay permissions on single partitions of the metadata table. The
+    relay delivers published changes to readers.
 
     A transaction needs only the permissions for the operations in it. Sources: DynamoDB Developer Guide, "Using
     conditions" for LeadingKeys, and "Amazon DynamoDB Transactions".
@@ -54,8 +55,9 @@ def metadata(table_arn: str) -> Iterator[Statement]:
 def objects(bucket_arn: str, region: str, key_arn: str) -> Iterator[Statement]:
     """Yields the outbox relay's permissions on the bucket with published objects and on the bucket's key.
 
-    The relay also gets the permission to list the bucket, because it reads objects that may not exist. For such an
-    object, S3 answers 404 only to principals that may list the bucket, and 403 to all others.
+    The relay delivers published changes to readers. It also gets the permission to list the bucket, because it reads
+    objects that may not exist. For such an object, S3 answers 404 only to principals that may list the bucket, and 403
+    to all others.
     """
     written = [f"{bucket_arn}/{pattern}" for pattern in (*_DOCUMENTS, "quarantine/*")]
     yield allow(["s3:ListBucket"], bucket_arn, sid="List")
@@ -74,7 +76,8 @@ def objects(bucket_arn: str, region: str, key_arn: str) -> Iterator[Statement]:
 
 
 def measure() -> Statement:
-    """Returns the outbox relay's permission to write metrics to one CloudWatch namespace.
+    """Returns the permission of the outbox relay (it delivers published changes) to write metrics to one CloudWatch
+    namespace.
 
     Metrics have no ARNs, so a condition limits the permission to the namespace (CloudWatch, "Using condition keys to
     limit access to CloudWatch namespaces").

@@ -17,8 +17,8 @@ from infra.network import Network
 
 @dataclass(frozen=True)
 class AccessLog:
-    """The S3 bucket that receives the access logs of shield machines. `fields` lists the fields of each log line that
-    the machines upload.
+    """The S3 bucket that receives the access logs of shield machines (regional caches). `fields` lists the fields of
+    each log line that the machines upload.
     """
 
     bucket: str
@@ -28,7 +28,8 @@ class AccessLog:
 
 @dataclass(frozen=True)
 class BootSettings:
-    """The settings that shield machines in all regions boot with: their buckets, their secret and their certificate.
+    """The settings that shield machines (regional caches) in all regions boot with: their buckets, their secret and
+    their certificate.
 
     The first of `buckets` is the primary bucket. `secret_id` is the name of the machines' secret in AWS Secrets
     Manager. All machines can read this secret in each of the AWS regions `secret_regions`. A machine on AWS can also
@@ -36,8 +37,8 @@ class BootSettings:
     ARN of the machines' TLS certificate. Each of the AWS regions `certificate_regions` has such a parameter and
     certificate.
 
-    `serving` names one parameter in Parameter Store for each machine. When a machine has passed its health check after
-    a boot, the machine writes its instance ID to its parameter.
+    `serving` has the name of one parameter in Parameter Store for each machine. When a machine has passed its health
+    check after a boot, the machine writes its instance ID to its parameter.
 
     `standby` is a bucket to which the objects are copied once an hour. The standby can therefore lack the changes of
     the last hour. Machines read an object from the standby when none of the `buckets` answers. They do not read it from
@@ -60,7 +61,7 @@ class BootSettings:
 
 @dataclass(frozen=True)
 class ShieldArgs:
-    """Arguments of the component that creates the shield machines of one region.
+    """Arguments of the component that creates the shield machines (regional caches) of one region.
 
     `machine_type` is the cloud's name for a machine type with local NVMe disks. `identity` is the name of an instance
     profile on AWS, or the email of a service account on Google Cloud. `edge_addresses` are the networks from which the
@@ -84,7 +85,7 @@ class ShieldArgs:
 
 @dataclass(frozen=True)
 class Node:
-    """One shield machine. `name` has the form `<region>-<n>` and is known before the machine exists."""
+    """One shield machine (a regional cache). `name` is `<region>-<n>` and is known before the machine exists."""
 
     name: str
     region: str
@@ -93,18 +94,20 @@ class Node:
 
 
 class Shield(Protocol):
-    """The attributes of a shield component (AWS or Google Cloud) that other components use."""
+    """The attributes of a shield component (regional caches on AWS or Google Cloud) that other components use."""
 
     nodes: Sequence[Node]
 
 
 def node_names(region: str, nodes: int) -> list[str]:
-    """Returns the names of a region's shield machines. The name of a machine is the first label of the machine's host
-    name.
+    """Returns the names of a region's shield machines (regional caches). The name of a machine is the first label of
+    the machine's host name.
     """
     return [f"{region}-{number}" for number in range(nodes)]
 
 
 def host(node: Node, zone_name: str) -> str:
-    """Returns the host name of a shield machine in DNS. The machine's certificate is valid for this name."""
+    """Returns the host name of a shield machine (a regional cache) in DNS. The machine's certificate is valid for this
+    name.
+    """
     return f"{node.name}{host_suffix(zone_name)}"

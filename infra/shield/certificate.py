@@ -1,4 +1,4 @@
-"""The public certificate that shield machines present to the edge.
+"""The public certificate that shield machines (regional caches) present to the edge.
 
 A worker on Cloudflare trusts only public certificate authorities (docs/decisions/shield-certificates.md).
 """
@@ -11,7 +11,7 @@ from infra.machines.certificate import MachineCertificate, MachineCertificateArg
 
 
 class ShieldCertificate(MachineCertificate):
-    """The TLS certificate of all shield machines, which is valid for the names of shields only."""
+    """The TLS certificate of all shield machines (regional caches), which is valid for the names of shields only."""
 
     def __init__(self, name: str, args: MachineCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:shield:ShieldCertificate", name, args, opts)

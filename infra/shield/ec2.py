@@ -1,4 +1,4 @@
-"""Creates the shield machines of one region on EC2."""
+"""Creates the shield machines (regional caches) of one region on EC2."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from infra.shield.user_data import render_user_data
 
 
 class Ec2Shield(pulumi.ComponentResource):
-    """Shield machines with Debian on EC2, each with a fixed address. Only the edge and Route 53's health checkers can
-    connect.
+    """Shield machines (regional caches) with Debian on EC2, each with a fixed address. Only the edge and Route 53's
+    health checkers can connect.
     """
 
     nodes: Sequence[Node]

@@ -1,4 +1,4 @@
-"""Creates the shield machines of one region on Compute Engine."""
+"""Creates the shield machines (regional caches) of one region on Compute Engine."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _BUILT_IN_DISKS = ("c3-", "c3d-", "c4-", "c4a-", "c4d-", "z3-")
 
 
 class GceShield(pulumi.ComponentResource):
-    """Shield machines as Shielded VMs on Compute Engine, each with a fixed address. Only the edge and Route 53's health
-    checkers can connect.
+    """Shield machines (regional caches) as Shielded VMs on Compute Engine, each with a fixed address. Only the edge and
+    Route 53's health checkers can connect.
     """
 
     nodes: Sequence[Node]
@@ -99,7 +99,7 @@ class GceShield(pulumi.ComponentResource):
         return gcp.compute.Instance(
             node,
             name=name,
-            # shield machines alternate between zones b and c, the only zones that every region has
+            # shield machines (regional caches) alternate between zones b and c, the only zones that every region has
             zone=f"{args.region}-{'bc'[number % 2]}",
             machine_type=args.machine_type,
             boot_disk={"initialize_params": boot_disk(args.machine_type)},

@@ -1,4 +1,6 @@
-"""Renders the user data of a shield machine from the files in `machine/` (infra/machines/user_data.py)."""
+"""Renders the user data of a shield machine (a regional cache) from the files in `machine/`
+(infra/machines/user_data.py).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from infra.shield import BootSettings
 _MACHINE = Path(__file__).parent / "machine"
 # For each origin bucket, Traffic Server listens on one of these local ports. records.config lists the same ports.
 _ORIGIN_PORTS = (9001, 9002, 9003, 9004)
-# The maximum number of buckets that a shield machine can read from, including the standby bucket.
+# The maximum number of buckets that a shield machine (a regional cache) can read from, including the standby bucket.
 MOST_ORIGINS = len(_ORIGIN_PORTS)
 # Maps each kind of object storage (S3 or Cloud Storage) to parameters of a Traffic Server rule. Each origin bucket has
 # one such rule. The parameters for `s3` make Traffic Server sign its requests. The parameters for `gcs` make Traffic
@@ -29,7 +31,9 @@ _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 
 
 def render_user_data(boot: BootSettings, node: str, region: str, cloud: Cloud, role_arn: str) -> str:
-    """Returns the cloud-config of the shield machine `node`. The same arguments always give the same bytes."""
+    """Returns the cloud-config of the shield machine `node` (a regional cache). The same arguments always give the same
+    bytes.
+    """
     origins = _nearest_first(boot.buckets, region)
     standby = [boot.standby] if boot.standby and cloud == "gcp" else []
     _check(origins, standby, region, cloud)
@@ -61,7 +65,7 @@ def render_user_data(boot: BootSettings, node: str, region: str, cloud: Cloud, r
 
 
 def _secret_regions(boot: BootSettings, region: str, cloud: Cloud) -> set[str]:
-    """Returns the AWS regions from which a shield machine in `region` can read its secret."""
+    """Returns the AWS regions from which a shield machine (a regional cache) in `region` can read its secret."""
     return {*boot.secret_regions, region} if cloud == "aws" else set(boot.secret_regions)
 
 
@@ -82,8 +86,8 @@ def _check(origins: Sequence[Bucket], standby: Sequence[Bucket], region: str, cl
 
 
 def _origin_values(origins: Sequence[Bucket], standby: Sequence[Bucket], primary: Bucket) -> Mapping[str, str]:
-    """Returns values for the template of a shield machine's user data. The values say which buckets the machine reads,
-    and in which order.
+    """Returns values for the template of the user data of a shield machine (a regional cache). The values say which
+    buckets the machine reads, and in which order.
 
     Immutable objects come from the nearest bucket. Mutable documents come from the primary bucket first, because the
     other buckets can contain older documents. The `standby` buckets always come last.
@@ -103,10 +107,10 @@ def _origin_values(origins: Sequence[Bucket], standby: Sequence[Bucket], primary
             " @plugin=conf_remap.so @pparam=proxy.config.http.cache.http=0"
             for port, origin in zip(ports, asked, strict=True)
         ),
-        # If there are several buckets, a shield asks the next bucket when a bucket lacks or refuses an object. In this
-        # case, the shield does not ask the standby bucket, because the standby can still hold a withdrawn object.
-        # `RETRIES` is the maximum number of retries. It is at least 1, because Traffic Server ignores a retry rule with
-        # the value 0.
+        # If there are several buckets, a shield (a regional cache) asks the next bucket when a bucket lacks or refuses
+        # an object. In this case, the shield does not ask the standby bucket, because the standby can still hold a
+        # withdrawn object. `RETRIES` is the maximum number of retries. It is at least 1, because Traffic Server ignores
+        # a retry rule with the value 0.
         "RETRY": "both" if len(origins) > 1 or not standby else "unavailable_server_retry",
         "RETRIES": str(max(1, len(origins) - 1)),
         "FAILURES": str(max(1, len(asked) - 1)),

@@ -27,7 +27,7 @@ from infra.waf import (
 
 @dataclass(frozen=True)
 class Skip:
-    """The action of a rule that makes Cloudflare skip checks for matching requests. `phases` and `products` name the
+    """The action of a rule that makes Cloudflare skip checks for matching requests. `phases` and `products` list the
     skipped checks (Cloudflare WAF, "Available skip options").
     """
 

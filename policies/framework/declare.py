@@ -133,8 +133,8 @@ def architecture(
     advisory: bool = False,
 ) -> Callable[[ArchitectureRule], Policy]:
     """Declares a policy that checks the stack as a whole. `of` lists the types of the resources that the policy reads.
-    An exemption from a policy of this kind names the URN of the stack. Raises PolicyNameError if the policy's name does
-    not begin with `stack`.
+    An exemption from a policy of this kind contains the URN of the stack. Raises PolicyNameError if the policy's name
+    does not begin with `stack`.
     """
 
     check_name(name, WHOLE_STACK)

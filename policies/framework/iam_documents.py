@@ -18,7 +18,7 @@ _ANY_BUCKET = re.compile(r"[*?/]+")
 _ANY_OF_A_TYPE = re.compile(r"([\w-]+[:/])?[*?/:]+")
 
 # Actions with which a principal can give itself further permissions. "Permissions boundaries" in the AWS IAM User Guide
-# names most of these actions.
+# lists most of these actions.
 _ESCALATING = [
     "iam:addusertogroup",
     "iam:attachgrouppolicy",

@@ -1,4 +1,6 @@
-"""Finds related resources of a stack, such as the settings of a bucket or the resources of a tier."""
+"""Finds related resources of a stack, such as the settings of a bucket or the resources of a tier (a part of the
+network).
+"""
 
 from __future__ import annotations
 

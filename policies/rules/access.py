@@ -32,8 +32,8 @@ _READING_ROLES = {
 }
 _LOG_WRITER = "roles/storage.objectCreator"
 _LOG_SERVICE = "logging.s3.amazonaws.com"
-# _LOG_SHIPPERS has name patterns of the roles that may write the shields' access logs to a log bucket. _SHIPPED_LOGS is
-# the end of the ARN pattern for these logs in the bucket (infra/blobs).
+# _LOG_SHIPPERS has name patterns of the roles that may write the access logs of shields (regional caches) to a log
+# bucket. _SHIPPED_LOGS is the end of the ARN pattern for these logs in the bucket (infra/blobs).
 _LOG_SHIPPERS = ["*-shield"]
 _SHIPPED_LOGS = "/shields/*"
 # S3 actions that can end the lock of an object before its retention period ends (S3 User Guide, "Managing Object
@@ -44,8 +44,8 @@ _UNLOCKING = [
     "s3:putobjectlegalhold",
     "s3:putobjectretention",
 ]
-# Name patterns of the principals that may write objects: the outbox relay, S3's replication role, and the agent that
-# copies from S3 to a standby bucket in Cloud Storage.
+# Name patterns of the principals that may write objects: the outbox relay (it delivers published changes), S3's
+# replication role, and the agent that copies from S3 to a standby bucket in Cloud Storage.
 _WRITERS = [
     "*-drain",
     "*-replication",
@@ -115,10 +115,10 @@ def _unlock_actions(statement: Properties) -> list[str]:
 
 
 def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writers: Sequence[str]) -> Iterator[str]:
-    """Yields the principals outside `writers` that a bucket's policy allows to write.
+    """Yields the principals that a bucket's policy allows to write and that are not in `writers`.
 
-    S3's log delivery service and the role of the shield machines may write access logs. If the bucket stores access
-    logs, the result leaves out these two principals.
+    S3's log delivery service and the role of the shield machines (regional caches) may write access logs. If the bucket
+    stores access logs, the result leaves out these two principals.
     """
     takes = any(
         _is_policy_of(resource, bucket) and is_log_bucket(bucket, stack) for bucket in all_of(stack, {S3_BUCKET})
@@ -141,8 +141,8 @@ def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writer
 
 
 def _only_ships_logs(statement: Properties) -> bool:
-    """Returns whether an IAM statement allows only one thing: to add objects below the prefix of the shields' access
-    logs.
+    """Returns whether an IAM statement allows only one thing: to add objects below the prefix of the access logs of
+    shields (regional caches).
     """
     resources, actions = texts(statement.get("Resource")), texts(statement.get("Action"))
     below = bool(resources) and all(each.endswith(_SHIPPED_LOGS) for each in resources)

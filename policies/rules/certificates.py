@@ -1,5 +1,5 @@
-"""Policies for the public certificate that shield machines present to the edge, and for the SSM parameter that contains
-the certificate's ARN.
+"""Policies for the public certificate that shield machines (regional caches) present to the edge, and for the SSM
+parameter that contains the certificate's ARN.
 """
 
 from __future__ import annotations

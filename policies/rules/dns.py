@@ -1,5 +1,5 @@
-"""Policies for DNS. The names that clients resolve must have health checks. With health checks, DNS leads clients away
-from a failed region.
+"""Policies for DNS. The names that clients resolve must have health checks. With health checks, DNS answers do not
+contain a failed region.
 """
 
 from __future__ import annotations

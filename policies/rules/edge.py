@@ -1,5 +1,5 @@
 """Policies for the edge worker: it serves every hostname that clients connect to and no other hostname, its secrets are
-in secret bindings, and it authenticates to the shields.
+in secret bindings, and it authenticates to the shields (regional caches).
 """
 
 from __future__ import annotations

@@ -97,9 +97,9 @@ def _hostnames(stack: StackValidationArgs) -> Iterator[str]:
 
 
 def _leads_to_pops(target: str, stack: StackValidationArgs, via: tuple[str, ...] = ()) -> bool:
-    """Returns whether all records of a DNS name lead to PoPs of our own. A record leads to these PoPs in two cases. In
-    the first case, it contains only addresses of the PoPs. In the second case, it is an alias of another name that
-    leads to the PoPs, or of an accelerator in front of the PoPs.
+    """Returns whether all records of a DNS name resolve to PoPs of our own. A record resolves to these PoPs in two
+    cases. In the first case, it contains only addresses of the PoPs. In the second case, it is an alias of another name
+    that resolves to the PoPs, or of an accelerator in front of the PoPs.
 
     The addresses are not known before `pulumi up`. The function therefore checks from which resources the record takes
     its values.

@@ -18,9 +18,9 @@ class Metric:
     """How a metric changes during an outage. The policies check that an alarm on the metric would then go off.
 
     If `low` is true, the metric is low during an outage. Otherwise the metric is high. `most` is the highest value that
-    the metric can have. An alarm must name all `dimensions` of the metric. `silent` is true if an outage can prevent
-    the service from writing the metric. `per_event` is true if the service writes a value for each event. The value is
-    0 for an event without a fault.
+    the metric can have. An alarm must set all `dimensions` of the metric. `silent` is true if an outage can prevent the
+    service from writing the metric. `per_event` is true if the service writes a value for each event. The value is 0
+    for an event without a fault.
     """
 
     most: float
@@ -68,7 +68,8 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     (NAMESPACE, EDGE_CERTIFICATE_DAYS): _metric("Environment", most=397, low=True),
     (NAMESPACE, GIVEN_UP): _metric("Environment"),
     (NAMESPACE, PUBLISH_TO_VISIBLE): _metric("Environment", most=_DAY),
-    # The outbox relay writes PURGE_LAG each minute, so missing data means that the relay does not run.
+    # The outbox relay, which delivers published changes, writes PURGE_LAG each minute. Missing data therefore means
+    # that the relay does not run.
     (NAMESPACE, PURGE_LAG): _metric("Environment", most=_DAY, silent=True),
 }
 

@@ -70,7 +70,7 @@ def ingress_not_from_internet(args: ResourceValidationArgs) -> Iterator[str]:
         for network in traffic.networks
         if not (of_tier(args, "pop") and traffic.protocol in ("tcp", "6") and traffic.ports == _HTTPS)
     ]
-    # A security group may name a prefix list in place of networks. The policy therefore also checks the networks in
+    # A security group may refer to a prefix list instead of networks. The policy therefore also checks the networks in
     # prefix lists.
     if kind(args) == _PREFIX_LIST:
         admitted = [str(entry.get("cidr")) for entry in parts(args.props, "entries")]

@@ -99,8 +99,8 @@ def ingress_from_edge_only(resource: PolicyResource, stack: StackValidationArgs)
 
 
 def _unexpected_sources(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    """Yields a finding for traffic to the shields that a security group or firewall rule must not allow. Only the edge
-    and the health checkers may reach the shields, each at its own port.
+    """Yields a finding for traffic to the shields (regional caches) that a security group or firewall rule must not
+    allow. Only the edge and the health checkers may reach the shields, each at its own port.
     """
     edge_port = str(int(setting(stack, "edge_port", EDGE_PORT)))
     health_port = str(int(setting(stack, "health_port", HEALTH_PORT)))
@@ -151,7 +151,7 @@ def cache_on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def in_many_regions(stack: StackValidationArgs) -> Iterator[str]:
     if not any(each.resource_type.startswith("artifact-edge:") for each in stack.resources):
-        # a Pulumi program without an `artifact-edge:` component, such as the bootstrap program, needs no shields
+        # a Pulumi program without an `artifact-edge:` component, such as the bootstrap program, needs no caches
         return
     regions = {_region(machine) for machine in _shields(stack)}
     wanted = int(setting(stack, "regions", 6))
@@ -217,8 +217,8 @@ def _shields(stack: StackValidationArgs) -> Iterator[PolicyResource]:
 
 
 def _region(machine: PolicyResource) -> str:
-    """Returns the region of a shield machine. On Google Cloud, the name of a zone is the region's name, a hyphen and a
-    letter.
+    """Returns the region of a shield machine (a regional cache). On Google Cloud, the name of a zone is the region's
+    name, a hyphen and a letter.
     """
     if kind(machine) == GCE_INSTANCE:
         return str(machine.props.get("zone")).rsplit("-", 1)[0]
@@ -226,7 +226,9 @@ def _region(machine: PolicyResource) -> str:
 
 
 def _zone(machine: PolicyResource, stack: StackValidationArgs) -> str:
-    """Returns the availability zone of a shield machine. The zone of an EC2 machine is the zone of its subnet."""
+    """Returns the availability zone of a shield machine (a regional cache). The zone of an EC2 machine is the zone of
+    its subnet.
+    """
     if kind(machine) == GCE_INSTANCE:
         return str(machine.props.get("zone"))
     for subnet in all_of(stack, {"aws:ec2/subnet:Subnet"}):

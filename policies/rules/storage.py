@@ -247,8 +247,8 @@ def is_log_bucket(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
     """Returns whether a bucket is a log bucket. A log bucket receives the access log of another bucket, and has no
     access log of its own.
 
-    A bucket with published objects always has an access log. It therefore never counts as a log bucket, even if it also
-    receives the log of another bucket.
+    A bucket with published objects always has an access log. It is therefore never treated as a log bucket, even if it
+    also receives the log of another bucket.
     """
     if kind(bucket) == GCS_BUCKET:
         targets = {known(known(each.props, "logging") or {}, "logBucket") for each in all_of(stack, {GCS_BUCKET})}

@@ -20,8 +20,8 @@ ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 GOOGLE_DASHBOARD = "gcp:monitoring/dashboard:Dashboard"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 _COMPONENT = "artifact-edge:"
-# Tiers that need no alarm, because nothing in them runs while the stack is in operation. If one of them has a fault,
-# alarms of the tiers that depend on it go off.
+# Tiers (parts of a stack) that need no alarm, because nothing in them runs while the stack is in operation. If one of
+# them has a fault, the alarms of other tiers, which depend on it, go off.
 _UNWATCHED = ["identity", "keys", "observability"]
 
 
@@ -56,8 +56,8 @@ def tiers_monitored(stack: StackValidationArgs) -> Iterator[str]:
 
 
 def _tiers_on_cloudwatch(body: str) -> Iterator[str]:
-    """Yields the tiers that have a row on a CloudWatch dashboard. A row is an alarm widget that shows at least one
-    alarm. The title of the widget begins with the name of the tier.
+    """Yields the tiers (parts of the stack) that have a row on a CloudWatch dashboard. A row is an alarm widget that
+    shows at least one alarm. The title of the widget begins with the name of the tier.
     """
     for widget in cast(list[Any], json.loads(body)["widgets"]):
         if widget["type"] == "alarm" and widget["properties"]["alarms"]:
@@ -65,8 +65,8 @@ def _tiers_on_cloudwatch(body: str) -> Iterator[str]:
 
 
 def _tiers_on_cloud_monitoring(body: str) -> Iterator[str]:
-    """Yields the tiers that have a tile on a Google Cloud dashboard. A tile counts only if it shows at least one alert
-    policy. The title of a tile begins with the name of its tier.
+    """Yields the tiers (parts of the stack) that have a tile on a Google Cloud dashboard. Ignores a tile that shows no
+    alert policy. The title of a tile begins with the name of its tier.
     """
     for tile in cast(list[Any], json.loads(body)["mosaicLayout"]["tiles"]):
         if tile["widget"].get("incidentList", {}).get("policyNames"):

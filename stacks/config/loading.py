@@ -35,7 +35,8 @@ class ConfigError(pulumi.RunError):
 class Stack:
     """A stack with a valid config.
 
-    `home_region` is the default AWS region in the config. The secrets that the tiers share are in this region.
+    `home_region` is the default AWS region in the config. The secrets of the edge and of the shields (regional caches)
+    are in this region.
     """
 
     environment: str
@@ -54,17 +55,18 @@ class Stack:
 
     @property
     def secret_regions(self) -> list[str]:
-        """The AWS regions in which Secrets Manager has the shields' secret: the home region, each other region that
-        holds objects or metadata, and each region with shields on AWS. The shields' secret in the home region is the
-        original. The secrets in the other regions are replicas of it.
+        """The AWS regions in which Secrets Manager has the secret of the shields (regional caches). They are the home
+        region, each other region that holds objects or metadata, and each region with shields on AWS. The home region
+        has the original of the secret. The other regions have replicas.
         """
         shields = {shield.region for shield in self.config.shields if shield.cloud == "aws"}
         return [self.home_region, *sorted({*self.common_secret_regions, *shields} - {self.home_region})]
 
     @property
     def common_secret_regions(self) -> list[str]:
-        """The AWS regions in which a shield machine can read the shields' secret. They are the home region, and the
-        regions that hold objects or metadata. The user data of every shield machine lists these regions.
+        """The AWS regions in which a machine of a shield (a regional cache) can read the shields' secret. They are the
+        home region, and the regions that hold objects or metadata. The user data of every shield machine lists these
+        regions.
 
         Regions that have only shields are not in this list. Otherwise the first shield in such a region would change
         the user data of all shield machines, and Pulumi would replace all these machines.
@@ -73,11 +75,11 @@ class Stack:
 
     @property
     def certificate_regions(self) -> list[str]:
-        """The AWS regions with a certificate of the shields. They are the home region, and a second region if objects
-        or metadata are in several regions.
+        """The AWS regions with a certificate of the shields (regional caches). They are the home region, and a second
+        region if objects or metadata are in several regions.
 
-        A third certificate would cost as much as each of the other two, and would seldom help. A new machine gets no
-        certificate only if both regions fail at once.
+        A third certificate would cost as much as each of the other two, and would seldom help. A new shield machine
+        gets no certificate only if both regions fail at once.
         """
         return self.common_secret_regions[:2]
 
@@ -219,7 +221,8 @@ def _problems_across(environment: str, config: StackConfig, values: Mapping[str,
 
 
 def _problems_of_origins(config: StackConfig) -> Iterator[str]:
-    """Yields an error message if a shield would have to read from more origins than a shield supports.
+    """Yields an error message if a shield (a regional cache) would have to read from more origin buckets than it
+    supports.
 
     Every shield reads from all S3 buckets. A shield on Google Cloud also reads from the standby bucket.
     """
@@ -233,8 +236,8 @@ def _problems_of_origins(config: StackConfig) -> Iterator[str]:
 
 
 def _problems_of_pops(config: StackConfig) -> Iterator[str]:
-    """Yields an error message for each store in the config that our own PoPs cannot read. Also yields an error message
-    if `pops_percent` directs clients to our own PoPs, but `pops` is empty.
+    """Yields an error message for each object store or database in the config that our own PoPs cannot read. Also
+    yields an error message if `pops_percent` directs clients to our own PoPs, but `pops` is empty.
 
     Our own PoPs get the edge worker from S3, through the shields, and entitlements from DynamoDB
     (docs/decisions/own-pops.md).

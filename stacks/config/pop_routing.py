@@ -1,4 +1,4 @@
-"""Checks the settings that choose how DNS leads clients to one of our own PoPs."""
+"""Checks the settings of the DNS routing policy, which determines to which of our own PoPs a client connects."""
 
 from __future__ import annotations
 

@@ -45,8 +45,8 @@ def wrong(message: str) -> PydanticCustomError:
 
 def did_you_mean(given: str, accepted: Iterable[str]) -> str:
     close = get_close_matches(given, sorted(accepted), n=5)
-    # Swapped letters are the most likely typing error. Names that have the same letters as the given name, in another
-    # order, therefore come first.
+    # For an invalid name in the config, the message suggests an accepted name. Swapped letters are the most likely
+    # typing error. Names with the same letters as the given name, in another order, therefore come first.
     close.sort(key=lambda name: sorted(name) != sorted(given))
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -183,8 +183,8 @@ def distinct(names: Sequence[str], kind: str = "region") -> None:
 
 
 def one_bucket(regions: Sequence[str]) -> None:
-    """Raises an error unless one Cloud Storage bucket can be in all these regions together. A bucket can be in one
-    region, or in two regions on the same continent.
+    """Raises an error unless one Cloud Storage bucket can be in all the given regions. A bucket can be in one region,
+    or in two regions on the same continent.
     """
     continents = {REGIONS[name].continent for name in regions}
     if len(regions) > 2 or len(continents) > 1 or (len(regions) == 2 and not continents <= DUAL_REGION_AREAS.keys()):
