@@ -19,11 +19,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 # The name of a database item with the digests of the latest advisory data sets. The item is in the partition of the
-# edge policy, because the feed of the edge policy also contains these digests.
+# edge policy. The edge worker gets these digests and the edge policy's digests from one document, the feed of the edge
+# policy.
 CURRENT = "data-sets"
 
-# The number of advisory data sets whose digests the edge worker gets. If the worker does not accept the newest data
-# set, the worker uses an older one.
+# The edge worker gets the digests of this number of advisory data sets (known malware and vulnerabilities of packages).
+# If the worker does not accept the newest data set, the worker uses an older one.
 KNOWN = 3
 
 SHARDS = 256
@@ -50,7 +51,9 @@ def package_key(ecosystem: str, name: str) -> str:
 
 
 def shard_of(key: str) -> int:
-    """Returns the number of the shard that holds the package with this key: the first byte of the key's SHA-256."""
+    """Returns the number of the shard (a part of the advisory data set) that contains the package with this key. The
+    number is the first byte of the key's SHA-256.
+    """
     return hashlib.sha256(key.encode()).digest()[0]
 
 
@@ -92,8 +95,8 @@ def encode_index(shards: Sequence[str], known: PackageFilter, counts: Mapping[st
 
 
 def encode_shard(packages: Mapping[str, Any]) -> bytes:
-    """Returns a shard of a data set of advisories. `packages` maps the key of each package to its advisories, in the
-    form that registry/advisories/data_set.py compiles.
+    """Returns a shard (a part) of a data set of advisories. `packages` maps the key of each package to its advisories,
+    in the form that registry/advisories/data_set.py compiles.
     """
     return _encoded({"version": _FORMAT, "packages": packages})
 

@@ -1,4 +1,4 @@
-"""The IP networks from which Cloudflare's edge connects to origins, such as the shields."""
+"""The IP networks from which Cloudflare's edge connects to origins, such as the shields (regional caches)."""
 
 from __future__ import annotations
 

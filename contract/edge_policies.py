@@ -10,7 +10,8 @@
 
 The SHA-256 digest of a policy's text identifies the policy. The SHA-256 digest of a data set's index identifies the
 data set. The first four forms in the table contain digests of the latest policies or data sets. The newest digest comes
-first. The edge worker applies the first policy and the first data set that it accepts.
+first. A feed document is a small document that the edge worker reads every 2 s. The edge worker applies the first
+policy and the first data set that it accepts.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-# The partition of the metadata database whose items contain the digests of the latest edge policies and data sets.
+# The partition of the metadata database whose items contain the digests of the latest edge policies and data sets of
+# advisories.
 PARTITION = "edge-policy"
 CURRENT = "current"
 # This text sorts before the names of all items in a partition. A query for later names therefore returns the whole
 # partition.
 BEFORE = "!"
 
-# The name of the edge policy's feed in a request to the metadata API.
+# The name of the edge policy's feed in a request to the metadata API. A feed is a small document that the edge worker
+# reads every 2 s.
 FEED = "edge-policy"
 
 # The key of the entry in Workers KV with the digests of the latest edge policies and data sets of advisories.
@@ -45,8 +48,9 @@ def object_key(digest: str) -> str:
 
 
 def feed_document(items: Iterable[Mapping[str, Any]], read: float) -> str:
-    """Returns the feed document of the edge policy. `items` are the items of the policy's partition in the metadata
-    database. `read` is the time of the query for these items, in seconds since 1970.
+    """Returns the feed of the edge policy, a small document that the edge worker reads every 2 s. `items` are the items
+    of the policy's partition in the metadata database. `read` is the time of the query for these items, in seconds
+    since 1970.
     """
     found: dict[str, Any] = {}
     for item in items:

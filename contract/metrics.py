@@ -24,11 +24,11 @@ GOOGLE_RESOURCE = "global"
 # location serves the change (docs/publish-to-visible.md). An alarm uses the number as its threshold.
 OBJECTIVE_SECONDS = 30.0
 
-# If the edge's client certificate expires in fewer days than this number, an alarm goes off and `keys check` fails.
-# Each deployment renews a certificate that expires within 90 days. Fewer than 30 remaining days mean that no deployment
-# ran for 60 days, or that the renewal failed.
+# If the edge's client certificate expires in fewer days than this number, an alarm goes off and the command `python -m
+# registry keys check` fails. Each deployment renews a certificate that expires within 90 days. Fewer than 30 remaining
+# days mean that no deployment ran for 60 days, or that the renewal failed.
 CERTIFICATE_WARNING_DAYS = 30
 
-# The longest time in seconds that a change may wait in the outbox before an alarm goes off. The outbox relay, which
-# delivers the changes, runs every minute.
+# The longest time in seconds that a change may wait in the outbox before an alarm goes off. The outbox contains
+# published changes until the outbox relay delivers them. The relay runs every minute.
 LAG_SECONDS = 120.0

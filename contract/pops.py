@@ -10,7 +10,7 @@ from typing import Literal
 PopRouting = Literal["latency", "geolocation", "geoproximity"]
 
 # The key prefix of the objects at the origin that hold the compiled edge worker and the programs of PoP machines.
-# Clients cannot reach these objects by any URL. PoP machines read the objects through the shields.
+# Clients cannot reach these objects by any URL. PoP machines read the objects through the shields (regional caches).
 WORKERS = "edge-workers/"
 # The key under which the origin stores the digest of the current edge worker. The program `fetch-settings` on PoP
 # machines reads this object.

@@ -30,7 +30,7 @@ NEXT = "next"
 # than 300 bytes.
 CHARACTERS = 1500
 
-# The maximum number of releases in the list of upcoming requests.
+# The maximum number of releases (versions or files of packages) in the list of upcoming requests.
 RELEASES = 16
 
 # The size in bytes of the largest file that the edge prefetches. A larger file would displace many small objects from
@@ -56,8 +56,8 @@ class Release:
 
 
 def encode(releases: Sequence[Release]) -> str:
-    """Returns the encoded list of the given releases. The caller sorts the releases by importance, the most important
-    first.
+    """Returns the encoded list of the given releases (versions or files of packages). The caller sorts the releases by
+    importance, the most important first.
 
     The list has a maximum length. The function adds the first release with its dependencies, and then the names of all
     further releases. It then adds the dependencies of the further releases until the list is full.
@@ -78,14 +78,14 @@ def encode(releases: Sequence[Release]) -> str:
 
 
 def names_in(text: str) -> set[str]:
-    """Returns the names of all dependencies in a list that `encode` returned."""
+    """Returns the names of all dependencies in a list of upcoming requests that `encode` returned."""
     dependencies = [unquote(token) for release in text.split(";") for token in release.split(" ")[1:]]
     return {each[:1] + each[1:].partition("@")[0] for each in dependencies}
 
 
 def _fill(tokens: list[str], release: Release, left: int) -> int:
-    """Appends each encoded dependency of a release to `tokens`, if the list has enough space. `left` is the free space
-    in characters. Returns the remaining space.
+    """Appends each encoded dependency of a release to `tokens`, the words of a list of upcoming requests, if the list
+    has enough space. `left` is the free space in characters. Returns the remaining space.
     """
     for name, wanted in release.dependencies.items():
         token = _text(name) + (f"@{_text(wanted)}" if wanted else "")

@@ -1,5 +1,6 @@
-"""Coordinates of the clouds' regions. The edge worker picks the nearest shield by distance. `latency_regions` assigns
-each Google Cloud region to a nearby AWS region, because Route 53's latency records name AWS regions only.
+"""Coordinates of the clouds' regions. The edge worker picks the nearest shield (a regional cache) by distance.
+`latency_regions` assigns each Google Cloud region to a nearby AWS region, because Route 53's latency records can
+contain only AWS regions.
 
 The cloud names a city as the location of each region, and this module has the coordinates of that city (AWS: "Regions
 and Zones" guide; Google Cloud: "Cloud locations" page). Coordinates are in degrees with one decimal, about 11 km, which
@@ -159,13 +160,13 @@ ACCELERATED_REGIONS = frozenset(
 
 
 def latency_regions(places: Iterable[str]) -> dict[str, str]:
-    """Chooses the AWS region that each region's latency record in Route 53 names. Returns a mapping from the given
-    regions to the chosen AWS regions.
+    """Chooses the AWS region for each region's latency record in Route 53. Returns a mapping from the given regions to
+    the chosen AWS regions.
 
-    Route 53's latency records name AWS regions only, and a DNS name has at most one latency record for each AWS region.
-    The record of an AWS region names the region itself. The record of a Google Cloud region names the nearest AWS
-    region that no other record names. If no AWS region is left, the Google Cloud region gets no latency record and is
-    missing from the result. The edge worker still finds this region by distance.
+    Route 53's latency records can contain only AWS regions, and a DNS name has at most one latency record for each AWS
+    region. The record of an AWS region contains the region itself. The record of a Google Cloud region contains the
+    nearest AWS region that no other record contains. If no AWS region is left, the Google Cloud region gets no latency
+    record and is missing from the result. The edge worker still finds this region by distance.
     """
     wanted = sorted(set(places))
     chosen = {place: place for place in wanted if REGIONS[place].cloud == "aws"}

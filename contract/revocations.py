@@ -1,5 +1,6 @@
-"""Encodes recent revocations of tokens and withdrawals of objects. The edge worker applies recent changes from a feed
-of the metadata API, because a change in Workers KV takes a minute or more to reach every PoP.
+"""Encodes recent revocations of tokens and withdrawals of objects. The edge worker gets recent changes from a feed of
+the metadata API, a small document that it reads every 2 s, because a change in Workers KV takes a minute or more to
+reach every PoP.
 
 | form | encoded by | decoded by |
 | --- | --- | --- |
@@ -20,7 +21,8 @@ from typing import Any, cast
 # this partition begins with the time of the revocation or withdrawal.
 PARTITION = "revocations"
 
-# The name of the feed of revocations in a request to the metadata API.
+# The name of the feed of revocations in a request to the metadata API. A feed is a small document that the edge worker
+# reads every 2 s.
 FEED = "revocations"
 
 # The number of seconds for which the feed of revocations and withdrawals contains a change: 15 minutes. A change in
@@ -28,8 +30,9 @@ FEED = "revocations"
 # (developers.cloudflare.com/kv/concepts/how-kv-works, "Consistency"). The time of a change comes from the clock of the
 # process that makes the change. AWS tolerates clocks that are wrong by up to 5 minutes (IAM User Guide, "AWS Signature
 # Version 4 for API requests"). The feed therefore contains each change for at least 15 - 5 = 10 minutes. The outbox
-# relay retries a failed withdrawal after at most 10 minutes (registry/catalog/outbox.py), and each attempt adds the
-# withdrawal to the feed again. The feed therefore contains a withdrawal until an attempt succeeds.
+# relay, which delivers published changes, retries a failed withdrawal after at most 10 minutes
+# (registry/catalog/outbox.py), and each attempt adds the withdrawal to the feed again. The feed therefore contains a
+# withdrawal until an attempt succeeds.
 WINDOW_SECONDS = 900
 
 # The number of seconds for which the edge's cache may use a copy of the list of recent revocations.
@@ -38,7 +41,8 @@ LIFETIME_SECONDS = 2
 # The number of seconds after which the database may delete the item that records a revocation or withdrawal.
 KEPT_SECONDS = 86_400
 
-# The URL path at which each PoP reports whether it has a current copy of the revocation feed.
+# The URL path at which each PoP reports whether it has a current copy of the revocation feed (a document with recent
+# revocations).
 HEALTH_PATH = "/healthz/feed"
 
 _FORMAT = 1
@@ -63,8 +67,8 @@ def item_name(now: float, unique: str) -> str:
 
 
 def first_name(now: float) -> str:
-    """Returns the lower limit for the keys of items in a query. At the time `now`, the feed of revocations contains all
-    items whose keys sort after this text.
+    """Returns the lower limit for the keys of items in a query for recent revocations. At the time `now`, the feed of
+    revocations contains all items whose keys sort after this limit.
     """
     return _text(now - WINDOW_SECONDS)
 
@@ -101,8 +105,8 @@ def decode_change(text: Any) -> Document:
 
 
 def feed_document(changes: Iterable[Document], read: float) -> str:
-    """Returns the feed document with the given revocations and withdrawals. `read` is the time at which they were read
-    from the database, in seconds since 1970.
+    """Returns the feed, a document for the edge worker, with the given revocations and withdrawals. `read` is the time
+    at which they were read from the database, in seconds since 1970.
 
     If several changes concern the same token, the document contains only the highest record version among these
     changes. The document lists the token as revoked if at least one of the changes is a revocation.

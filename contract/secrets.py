@@ -1,5 +1,5 @@
 """Names of the secrets in AWS Secrets Manager that an environment's tiers share, and names of the fields of these
-secrets.
+secrets. A tier is a part of the system, such as the edge.
 
 docs/contracts.md, "Between the tiers", says which tier writes and which tier reads each secret.
 """
@@ -35,5 +35,5 @@ def secret_id(environment: str, name: SecretName) -> str:
 
 
 def secret_pattern(environment: str) -> str:
-    """Returns the wildcard pattern with which an IAM policy names all secrets of an environment."""
+    """Returns the wildcard pattern that matches the names of all secrets of an environment, for IAM policies."""
     return f"{PROJECT}/{environment}/*"

@@ -214,11 +214,12 @@ def version_of(entry: str | None) -> int:
 
 
 def kv_pair(record: Record, now: float) -> dict[str, Any]:
-    """Returns the entry of a token record in the form that a bulk write of Workers KV takes.
+    """Returns the entry of a token record in the form that a bulk write of Workers KV needs.
 
     The entry does not expire before the record's time `kept_until`, and no version of the token is valid after this
     time. The entry of a revoked token therefore stays in Workers KV for as long as an older version could be valid. If
-    an older version arrives late, it finds the entry with the revocation and does not replace the entry.
+    an older version arrives late, the entry with the revocation still exists, and the older version does not replace
+    it.
     """
     expiration = max(record.kept_until, int(now) + SHORTEST_LIFE + 5)
     return {"key": record.key, "value": encode_entry(record), "expiration": expiration}

@@ -3,7 +3,7 @@
 | folder | what it holds |
 | --- | --- |
 | commands/ | the command line, with one module for each group of commands |
-| ecosystems/ | readers of npm, PyPI and OCI packages, and renderers of the documents for their clients |
+| ecosystems/ | code that reads npm, PyPI and OCI packages, and renders the documents for their clients |
 | catalog/ | packages' metadata records, the audit log and the outbox |
 | delivery/ | delivery of committed changes to readers: documents, purges, quarantine, metrics |
 | tokens/ | clients' tokens and grants, and the re-sync of their entries at the edge |
@@ -15,7 +15,8 @@
 | origin/ | the origin bucket: S3 or Cloud Storage behind one interface |
 
 `publish`, `amend` and `unpublish` change packages. `visible` measures how fast readers see a change. `keys` creates the
-keys that the tiers share. `target` reads the stack's outputs. `caller` identifies the operator for the audit log.
+keys with which edge, shields (regional caches) and registry authenticate to each other. `target` reads the stack's
+outputs. `caller` identifies the operator for the audit log.
 """
 
 

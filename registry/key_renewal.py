@@ -52,8 +52,8 @@ class Secrets:
 
 
 def renewed(secrets: Secrets, environment: str, now: datetime) -> Secrets:
-    """Returns the three `secrets`. If a secret's renewal is due at the time `now`, the secret is renewed. The other
-    secrets are unchanged.
+    """Returns the secrets `authority`, `shield` and `edge` of an environment. If a secret's renewal is due at the time
+    `now`, the secret is renewed. The other secrets are unchanged.
     """
     authority = _next_authority(secrets.authority, environment, now)
     issuer = load(authority["client_ca"], authority["client_ca_key"])
@@ -68,10 +68,11 @@ def expiry(edge: Secret) -> datetime:
 
 
 def _next_authority(authority: Secret, environment: str, now: datetime) -> Secret:
-    """Returns the secret `authority`, renewed if a renewal is due.
+    """Returns the secret `authority`, which contains certificate authorities. The secret is renewed if a renewal is
+    due.
 
-    If the secret holds a next authority, and the shields have had time to read it, the next authority becomes the
-    current one. If the current authority expires soon, the function creates a next authority.
+    If the secret holds a next authority, and the shields (regional caches) have had time to read it, the next authority
+    becomes the current one. If the current authority expires soon, the function creates a next authority.
     """
     if "next_client_ca" in authority:
         upcoming = load(authority["next_client_ca"], authority["next_client_ca_key"])
@@ -86,8 +87,9 @@ def _next_authority(authority: Secret, environment: str, now: datetime) -> Secre
 
 
 def _with_authorities(shield: Secret, authority: Secret, now: datetime) -> Secret:
-    """Returns the shields' secret with an updated list of certificate authorities. The list keeps the known
-    authorities, and adds the current and the next authority. Authorities that have expired are not in the list.
+    """Returns the secret of the shields (regional caches) with an updated list of certificate authorities. The list
+    keeps the known authorities, and adds the current and the next authority. Authorities that have expired are not in
+    the list.
     """
     known = x509.load_pem_x509_certificates(shield["client_ca"].encode())
     needed = [authority[name] for name in ("client_ca", "next_client_ca") if name in authority]
@@ -101,7 +103,7 @@ def _with_authorities(shield: Secret, authority: Secret, now: datetime) -> Secre
 
 def _with_leaf(edge: Secret, issuer: Pair, environment: str, now: datetime) -> Secret:
     """Returns the secret of the edge. The secret gets a new client certificate if the current one expires soon, or if
-    `issuer` did not issue the current one.
+    it does not come from the certificate authority `issuer`.
     """
     current = x509.load_pem_x509_certificate(edge["client_certificate"].encode())
     if current.not_valid_after_utc - now >= _LEAF_LEFT and _is_issued_by(current, issuer):
@@ -136,8 +138,8 @@ class StoredSecrets:
     def write(self, before: Secrets, after: Secrets) -> list[SecretName]:
         """Writes the changed secrets to AWS Secrets Manager, and returns their names.
 
-        The secret of the shields is written first. The shields therefore trust every authority that issues
-        certificates, even if this run is interrupted between two writes.
+        The secret of the shields (regional caches) is written first. The shields therefore trust every authority that
+        issues certificates, even if this run is interrupted between two writes.
         """
         written: list[SecretName] = []
         changes: Sequence[tuple[SecretName, Secret, Secret]] = (
@@ -167,7 +169,7 @@ class StoredSecrets:
 
 
 def renew(environment: str, region: str, now: datetime | None = None) -> list[SecretName]:
-    """Renews the certificates of an environment that expire soon. Returns the names of the changed secrets."""
+    """Renews an environment's certificates if they expire soon. Returns the names of the changed secrets."""
     stored = StoredSecrets(environment, region)
     before = stored.read()
     return stored.write(before, renewed(before, environment, now or datetime.now(UTC)))

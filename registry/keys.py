@@ -1,7 +1,7 @@
 """Creates an environment's keys and certificates in AWS Secrets Manager. The keys never enter git or the stack's
 config.
 
-The secrets of the shields and of the edge hold only what each of these tiers needs (docs/contracts.md, "Between the
+The edge and the shields (regional caches) each have a secret with only what they need (docs/contracts.md, "Between the
 tiers"). The certificate authority of the edge's client certificate is in a separate secret, which no machine may read.
 """
 

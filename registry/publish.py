@@ -1,7 +1,7 @@
-"""Publishes packages: writes objects, commits metadata, renders the documents that name the objects, and purges caches.
+"""Publishes packages: writes objects, commits metadata, renders the documents that list the objects, and purges caches.
 
-In this order, a reader never sees a document that names a missing object. Publishing the same files again completes an
-interrupted run, because committed changes stay in the outbox until they are delivered.
+In this order, a reader never sees a document that lists a missing object. Publishing the same files again completes an
+interrupted run, because the database keeps committed changes in an outbox until they are delivered to readers.
 """
 
 from __future__ import annotations

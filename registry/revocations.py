@@ -1,8 +1,8 @@
-"""Records revocations of tokens and withdrawals of objects in the metadata database. The metadata API
-lists recent revocations and withdrawals in a feed, which the edge reads every few seconds.
+"""Records revocations of tokens and withdrawals of objects in the metadata database. The metadata API lists recent
+revocations and withdrawals in a feed, which the edge reads every few seconds.
 
-The transaction that commits a revocation or withdrawal also commits its item of the feed. The feed therefore
-contains every recent revocation and withdrawal.
+The transaction that commits a revocation or withdrawal also commits its item in the feed. The feed therefore contains
+every recent revocation and withdrawal.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from registry.metadata import Put
 
 
 def of_token(digest: str, version: int, *, revoked: bool) -> Put:
-    """Returns the database write that adds a change of a token to the feed. `version` is the version of the token's
-    record after the change.
+    """Returns the database write that adds a change of a token to the feed, a small document that the edge reads every
+    2 s. `version` is the version of the token's record after the change.
     """
     return _put(token_change(digest, version, revoked=revoked))
 
 
 def of_objects(keys: Sequence[str]) -> Put:
-    """Returns the database write that adds a withdrawal of objects to the feed of recent changes."""
+    """Returns the database write that adds a withdrawal of objects to the feed, a document with recent changes that the
+    edge reads every 2 s.
+    """
     return _put(withdrawal(keys))
 
 

@@ -41,7 +41,7 @@ class _Part(BaseModel):
 
 class Retention(_Part):
     """The object lock of published objects. For `days` days, no version of an object can be deleted. The class `Lock`
-    in infra/blobs describes the two modes.
+    in infra/blobs describes the lock's modes, `governance` and `compliance`.
     """
 
     mode: Literal["governance", "compliance"]

@@ -37,15 +37,16 @@ _PAUSE = 0.25  # seconds between two polls of an origin bucket, shield or edge
 _INSTALL = "application/vnd.npm.install-v1+json"
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
 
-# A bucket, shield or edge that is polled. The first text is its tier, and the second is its name, such as `("edge",
-# "eu-west")`.
+# An origin bucket, a shield (a regional cache) or the edge, which is polled. The first text is the tier, and the second
+# is the name, such as `("edge", "eu-west")`.
 Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Document:
-    """A document that is polled until it shows a change. `key` is the document's key at the origin and the shields. The
-    edge serves the document for a request with the URL path `path` and the Accept header `accept`.
+    """A document that is requested again and again until it contains a change. `key` is the document's key at the
+    origin and the shields (regional caches). The edge serves the document for a request with the URL path `path` and
+    the Accept header `accept`.
     """
 
     key: str
@@ -69,8 +70,8 @@ class Seen:
 
 
 def complaint(seen: Sequence[Seen], timeout: float, objective: float | None) -> str | None:
-    """Returns an error message if a bucket, shield or edge served a published change too late, or did not serve it.
-    Returns None otherwise.
+    """Returns an error message if an origin bucket, a shield (a regional cache) or the edge served a published change
+    too late, or did not serve it. Returns None otherwise.
 
     `timeout` is the number of seconds that the caller waited for the change. `objective` is the maximum permitted delay
     in seconds. It is None if the change is too old to be measured.
@@ -85,7 +86,7 @@ def complaint(seen: Sequence[Seen], timeout: float, objective: float | None) -> 
 
 
 class Follower:
-    """Polls origin buckets, shields and edges until they serve the last change of one package.
+    """Polls origin buckets, shields (regional caches) and edges until they serve the last change of one package.
 
     `token` is a client's token for requests to the edge. `vias` maps names to URLs of proxies. The class polls the edge
     through each of these proxies. Raises RegistryError for an unknown package.
@@ -131,8 +132,8 @@ class Follower:
         return Seen(place, None, error)
 
     def _revision_readers(self, open_clients: ExitStack) -> dict[Place, Callable[[Document], int]]:
-        """Returns a function for each place, which is an origin bucket, a shield or the edge. The function returns the
-        revision of a document that this place serves, or 0 if the document has no revision.
+        """Returns a function for each place, which is an origin bucket, a shield (a regional cache) or the edge. The
+        function returns the revision of a document that this place serves, or 0 if the document has no revision.
 
         If the document is missing, the function of a bucket returns 0. The functions of shields and edges raise
         httpx.HTTPStatusError.
@@ -161,8 +162,8 @@ def _bucket_reader(store: ObjectStore) -> Callable[[Document], int]:
 
 
 def _shield_reader(client: httpx.Client, shield: Shield, key: str) -> Callable[[Document], int]:
-    """Returns a function that requests a document from a shield in the same way as the edge. The function returns the
-    document's revision.
+    """Returns a function that requests a document from a shield (a regional cache) in the same way as the edge. The
+    function returns the document's revision.
 
     The function connects to the shield's IP address, because the shield's name may not resolve on this machine.
     """
@@ -192,8 +193,8 @@ def _edge_reader(client: httpx.Client, url: str, token: str) -> Callable[[Docume
 
 
 def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:
-    """Returns the TLS settings and the key with which the edge authenticates to shields. The edge's secret contains the
-    certificate and the key (docs/contracts.md, "Between the tiers").
+    """Returns the TLS settings and the key with which the edge authenticates to shields (regional caches). The edge's
+    secret contains the certificate and the key (docs/contracts.md, "Between the tiers").
     """
     # The secret `edge` is in the stack's home region, usually the default region in the operator's AWS settings.
     # Without a default region, the function reads the secret in the region of the primary bucket.

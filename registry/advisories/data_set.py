@@ -1,4 +1,5 @@
-"""Compiles advisories into a data set: shards with the advisories of each package, and an index of the shards.
+"""Compiles advisories into a data set. Its shards contain the advisories of each package, and its index lists the
+shards.
 
 A temporary database on disk collects all advisories before the first shard is written. The process therefore does not
 need more memory for more advisories.
@@ -36,14 +37,14 @@ _SCHEMA = """
         shard INTEGER, package TEXT, id TEXT, modified TEXT, text TEXT, PRIMARY KEY (shard, package, id)
     ) WITHOUT ROWID
 """
-# If two OSV records have the same ID, the data set keeps the record that was modified last.
+# If two OSV records have the same ID, the data set of advisories contains the record that was modified last.
 _INSERT = """
     INSERT INTO advisories VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
     SET modified = excluded.modified, text = excluded.text WHERE excluded.modified >= modified
 """
 
-# For each ecosystem, the numbers of a data set: packages (`packages`), advisories (`advisories`), and advisories about
-# malware (`malware`).
+# Maps each ecosystem to three numbers about its part of an advisory data set. They are the numbers of packages
+# (`packages`), of advisories (`advisories`), and of advisories about malware (`malware`).
 Counts = Mapping[str, Mapping[str, int]]
 
 
@@ -76,7 +77,9 @@ class DataSet:
         self._database.executemany(_INSERT, rows)
 
     def shards(self) -> Iterator[Blob]:
-        """Yields each shard of the data set as an object to write to the origin. Leaves out shards without packages."""
+        """Yields each shard (part) of the advisory data set as an object to write to the origin. Leaves out shards
+        without packages.
+        """
         self._database.commit()
         rows = self._database.execute("SELECT shard, package, text FROM advisories ORDER BY shard, package, id")
         for number, of_shard in groupby(rows, key=lambda row: row[0]):
@@ -90,8 +93,8 @@ class DataSet:
             yield Blob(shard_key(digest), body, _JSON, digest)
 
     def index(self) -> Index:
-        """Returns the index of the advisory data set. The index contains the digests of the shards. The caller must
-        therefore read all shards first.
+        """Returns the index of the advisory data set. The index contains the digests of the shards (parts). The caller
+        must therefore read all shards first.
         """
         (number,) = self._database.execute("SELECT COUNT(DISTINCT package) FROM advisories").fetchone()
         known, counts = PackageFilter(number), dict[str, Counter[str]]()
@@ -111,7 +114,7 @@ class DataSet:
 
 
 def compiled(advisories: Sequence[Advisory]) -> dict[str, Any]:
-    """Returns the advisories of one package in the form that a shard of the data set stores.
+    """Returns the advisories of one package in the form in which a shard (a part) of the advisory data set stores them.
 
     If an advisory states no severity, it gets the severity of another advisory about the same vulnerability.
     """

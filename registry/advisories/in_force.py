@@ -24,9 +24,10 @@ from registry.metadata import Absent, Conflict, Item, Put, Unchanged
 from registry.target import Target
 
 _WRITTEN_AT_ONCE = 16
-# A new data set must have at least this share of the advisories that the previous data set has. The check compares the
-# numbers of each ecosystem, for all advisories and for advisories about malware. With fewer advisories, the source is
-# probably incomplete, and the import fails. The option `--fewer` of the import disables this check.
+# A new data set of advisories must have at least this share of the previous data set's number of advisories. A check
+# compares these numbers for each ecosystem. It also compares the numbers of advisories about malware. With fewer
+# advisories, the source is probably incomplete, and the import fails. The option `--fewer` of the import disables this
+# check.
 _KEPT = 0.9
 
 
@@ -42,8 +43,8 @@ class InForce:
 
 @dataclass(frozen=True)
 class Imported:
-    """The result of an import of advisories: the data set that is now in force. `new` is false if this data set was in
-    force before the import, too.
+    """The result of an import of advisories: the data set that is now in force. `new` is false if this data set was
+    already in force before the import.
 
     The import also writes the data set's digest to Workers KV. `edge_error` is the error of this write, or empty.
     """

@@ -17,7 +17,7 @@ from registry import RegistryError
 from registry.advisories.ranges import Affected, Ecosystem, Event, InvalidRange, Kind, checked, shortened
 from registry.advisories.severity import Level, level
 
-# OSV's names of the ecosystems whose packages the registry serves.
+# OSV's names for the package ecosystems that the registry serves.
 ECOSYSTEMS: dict[str, Ecosystem] = {"npm": "npm", "PyPI": "pypi"}
 # The IDs of OSV records about malware begin with this prefix (OSV schema, "id, modified fields").
 _MALWARE = "MAL-"

@@ -20,12 +20,12 @@ from packaging.version import InvalidVersion, Version
 
 Ecosystem = Literal["npm", "pypi"]
 Kind = Literal["fixed", "introduced", "last_affected", "limit"]
-# A span of affected versions: the position of the first affected version, and the position of the last one. The
-# docstring of this module defines positions. A span without a second position has no end.
+# A span of affected versions. It contains the positions of the first and the last affected version. A position is an
+# integer for a version, which the docstring of this module defines. A span without a second position has no end.
 Span = Sequence[int]
-# An event in a version range of an OSV record: the kind of the event, and a version. A span of affected versions starts
-# or ends at this version. The version `0` of an event `introduced` comes before all versions. The version `*` of an
-# event `limit` comes after all versions.
+# An event in a version range of an OSV record. It consists of the kind of the event and a version. A span of affected
+# versions starts or ends at this version. The version `0` of an event `introduced` comes before all versions. The
+# version `*` of an event `limit` comes after all versions.
 Event = tuple[Kind, str]
 
 FIRST, ENDLESS = "0", "*"
@@ -115,8 +115,8 @@ class Bounds:
         return [text_of(version) for version in self._sorted]
 
     def spans(self, affected: Affected) -> list[Span]:
-        """Returns the spans of affected versions in ascending order. The docstring of this module defines the positions
-        in a span.
+        """Returns the spans of affected versions in ascending order. A span contains positions, which are integers for
+        versions (see the docstring of this module).
 
         Ignores versions in the list that are invalid in the package's ecosystem. The registry never publishes such
         versions.
@@ -129,8 +129,8 @@ class Bounds:
         return [[first] if last is None else [first, last] for first, last in _joined(found)]
 
     def position(self, text: str) -> int:
-        """Returns the position of a bound. `text` is the version of the bound. The docstring of this module defines
-        bounds and positions.
+        """Returns the position of a bound, a version at which an advisory begins or ceases to apply. `text` is this
+        version. The docstring of this module defines positions, which are integers.
         """
         return self._positions[parsed(self._ecosystem, text)]
 
@@ -153,8 +153,9 @@ class Bounds:
             yield from _cut(start, None, limit)
 
     def _position(self, event: Event) -> int | None:
-        """Returns the position of the version in an event of an OSV range. The docstring of this module defines
-        positions. Returns None for the version `*` of an event `limit`, because this version is later than all others.
+        """Returns the position of the version in an event of an OSV range. Positions are integers for versions (see the
+        docstring of this module). Returns None for the version `*` of an event `limit`, because this version is later
+        than all others.
         """
         kind, text = event
         if _is_special(kind, text):
@@ -167,7 +168,7 @@ def shortened(ecosystem: Ecosystem, affected: Affected) -> Affected:
 
     Removes two kinds of versions from the list: invalid versions, and versions that one of the ranges already contains.
     For Python packages, public databases list the ranges and also each version in the ranges. Without the removal, each
-    of these versions would be one more bound in the sorted list that the edge worker searches.
+    of these versions would be one more entry in the sorted list of versions that the edge worker searches.
     """
     bounds = Bounds(ecosystem, [affected])
     spans = bounds.spans(Affected(affected.ranges, ()))

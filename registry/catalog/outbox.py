@@ -32,11 +32,11 @@ MOST_TRIES = 150
 # stale-while-revalidate (registry/catalog/artifact.py, MUTABLE): 5 + 60 = 65 s. A copy can be in a shield (a regional
 # cache) for 65 s, and then in the cache at the edge (L1) for another 65 s. The sum is 130 s.
 REPEAT_SECONDS = 130.0
-# The registry delivers each change twice. The database deletes a change this number of seconds after the time that is
-# planned for the second delivery.
+# The registry delivers each change twice. The database deletes its record of a change this number of seconds after the
+# time that is planned for the second delivery.
 _KEPT_SECONDS = 7 * 86_400
-# After its n-th failed delivery, a change waits for _FIRST_PAUSE * 2^n seconds, but at most for _LONGEST_PAUSE. The
-# pause after the first failure is therefore 4 s, and after the second failure 8 s.
+# After its n-th failed delivery, a change waits for the next attempt for _FIRST_PAUSE * 2^n seconds, but at most for
+# _LONGEST_PAUSE. The pause after the first failure is therefore 4 s, and after the second failure 8 s.
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
 # If the edge refuses a purge because of its rate limit, the registry repeats the purge after this number of seconds.
@@ -115,7 +115,7 @@ class Outbox:
 
     def record_delivery(self, intent: Intent, time: float) -> None:
         """Records a delivery at the time `time`. `intent` is the delivered change in the outbox. Schedules a second
-        delivery REPEAT_SECONDS later. By then, the copies that caches have at the first delivery have expired.
+        delivery REPEAT_SECONDS later. By then, all copies that caches stored before the first delivery have expired.
 
         After the second delivery, deletes `intent` from the outbox. An intent that only purges objects needs no second
         delivery.
@@ -138,7 +138,7 @@ class Outbox:
 
     def record_failure(self, intent: Intent, error: str, time: float) -> Intent:
         """Records a failed delivery of a change. The pause before the next retry grows with each failure. After
-        MOST_TRIES failures, the change is dead: the outbox relay does not retry it.
+        MOST_TRIES failures, the change is dead: the outbox relay, which delivers changes, does not retry it.
         """
         tries = intent.tries + 1
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries)

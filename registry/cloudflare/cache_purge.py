@@ -1,4 +1,4 @@
-"""Purges changed documents from the edge's cache, and writes the quarantine list to Workers KV.
+"""Purges changed documents from the edge's cache, and writes the quarantine list (the withdrawn objects) to Workers KV.
 
 The edge worker purges its own cache when it receives a signed request (workers/edge/src/purges.ts). Cloudflare's API
 cannot purge the cache of a worker (developers.cloudflare.com/workers/cache/purge).
@@ -51,8 +51,8 @@ class WorkerPurges:
             self._expect_success(status)
 
     def purge_all(self, kind: Literal["packages", "versions"], name: str) -> None:
-        """Purges all objects of a package, such as `npm:@acme/web`. Can instead purge all objects that one version of
-        the edge worker has stored.
+        """Purges all objects of a package, such as `npm:@acme/web`, or all objects that one version of the edge worker
+        has stored.
 
         Raises PurgeError when the worker does not answer or refuses the purge, for example because of the rate limit.
         """
@@ -77,7 +77,8 @@ class WorkerPurges:
 
 @dataclass(frozen=True)
 class CloudflareEdge:
-    """Purges the cache of one stack's edge network, and writes entries such as the quarantine list to Workers KV.
+    """Purges the cache of one stack's edge network, and writes entries such as the list of withdrawn objects to Workers
+    KV.
 
     The API token of the client `entries` must have the permission to edit the Workers KV namespace `namespace_id`.
     """

@@ -1,8 +1,8 @@
 """The connection pool for the registry's requests to the edge worker. The pool uses the hostname that clients connect
 to.
 
-A sandbox has no public DNS, and its certificates come from its own certificate authority. Two environment variables
-name the sandbox's proxy and the file with the authority's certificate.
+A sandbox (emulated clouds on this machine) has no public DNS, and its certificates come from its own certificate
+authority. Two environment variables name the sandbox's proxy and the file with the authority's certificate.
 """
 
 from __future__ import annotations

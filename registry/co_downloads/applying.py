@@ -24,8 +24,8 @@ def published(repository: Repository) -> list[str]:
 
 
 def changes(repository: Repository, packages: Sequence[str], model: Mapping[str, Sequence[str]]) -> Iterator[Artifact]:
-    """Yields a change for each package whose successors in `model` differ from the stored successors. The change
-    replaces the stored successors.
+    """Yields a change for each package whose successors in `model` differ from the stored successors. Successors are
+    packages that clients request next. The change replaces the stored successors.
 
     `packages` are the packages that the registry has. The model may name other packages, and the changes leave them
     out.

@@ -1,5 +1,6 @@
-"""Finds the packages that the edge prefetches even without a model of co-downloads. The documents of a package list
-what clients request next (contract/predictions.py). The edge follows these lists from package to package.
+"""Finds the packages that the edge prefetches even without a model of co-downloads (packages of the same installs). The
+documents of a package list what clients request next (contract/predictions.py). The edge follows these lists from
+package to package.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from registry.ecosystems.packages import parse
 from registry.ecosystems.successors import without_co_downloads
 from registry.metadata import Repository
 
-# The longest chain of dependencies that the edge follows (workers/edge/src/prediction.ts, DEPTH).
+# The longest chain of dependencies that the edge follows when it prefetches packages (workers/edge/src/prediction.ts,
+# DEPTH).
 _DEPTH = 16
 _AT_ONCE = 8
 
@@ -46,8 +48,8 @@ def _closure(package: str, known: dict[str, Collection[str]]) -> set[str]:
 
 def listed(repository: Repository) -> Callable[[str], Collection[str]]:
     """Returns a function that looks up which packages clients request after a given package. The function reads this
-    from the package's documents, and ignores the part that a model of co-downloads added. If the registry does not have
-    the package, the function returns no packages.
+    from the package's documents, and ignores the co-downloads (packages of the same installs) in them. If the registry
+    does not have the package, the function returns no packages.
     """
     facts = Facts(repository)
 

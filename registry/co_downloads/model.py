@@ -22,7 +22,7 @@ class Figures(_Part):
     """Shows how well the model predicts the installs on the held-out days. The training does not use these days. A
     package counts once for each install.
 
-    `wanted` is the number of packages that clients requested after another package of the same install, without
+    `wanted` is the number of packages that clients requested after another package of the same install. It leaves out
     dependencies. `predicted` is the number of packages that the model would have prefetched. `hits` is the number of
     packages that were both wanted and predicted.
     """
@@ -35,12 +35,14 @@ class Figures(_Part):
 
     @property
     def recall(self) -> float | None:
-        """The share of the wanted packages that the model predicts. None if clients wanted no package."""
+        """The share of the wanted packages (which clients requested) that the model predicts. None if there are no
+        wanted packages.
+        """
         return self.hits / self.wanted if self.wanted else None
 
     @property
     def precision(self) -> float | None:
-        """The share of hits among the predicted packages. None if the model predicts nothing."""
+        """The share of the predicted packages that clients requested. None if the model predicts nothing."""
         return self.hits / self.predicted if self.predicted else None
 
 
@@ -67,8 +69,9 @@ def write(model: Model, file: Path) -> None:
 
 
 def read(file: Path) -> Mapping[str, Sequence[str]]:
-    """Returns the successors of each package. `file` is a JSON file that the command `predict train` writes, or a CSV
-    file that Athena exports from the table `successors` of `training.sql`. Raises RegistryError for any other file.
+    """Returns the successors of each package, that is, the packages that clients request next. `file` is a JSON file
+    that the command `predict train` writes, or a CSV file that Athena exports from the table `successors` of
+    `training.sql`. Raises RegistryError for any other file.
     """
     try:
         text = file.read_text()

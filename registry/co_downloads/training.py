@@ -17,8 +17,8 @@ from registry import RegistryError
 from registry.co_downloads.model import Figures, Model, by_package
 
 _STATEMENTS = Path(__file__).with_name("training.sql")
-# The fields of a log line that the SQL statements read. A log line may lack the field `install`, and the SQL value is
-# then NULL.
+# The SQL statements read these fields from each line of the access log. A line may lack the field `install`, which
+# identifies an install. The SQL value is then NULL.
 _COLUMNS = {"time": "VARCHAR", "method": "VARCHAR", "path": "VARCHAR", "status": "INTEGER", "install": "VARCHAR"}
 # The training ignores installs with more packages than this number. Such a large number does not come from one install:
 # a mirror made the requests, or one principal ran many installs at the same time.
@@ -70,8 +70,8 @@ class Training:
         return [unquote(name) for (name,) in self._rows("SELECT DISTINCT package FROM package_requests ORDER BY 1")]
 
     def train(self, lists: Iterable[tuple[str, str]], settings: Settings) -> Model:
-        """Trains a model on all days except the held-out days, and tests it on the held-out days. Returns the model
-        with the result of the test.
+        """Trains a model on all days of the logs except the last days, which are held out. Tests the model on these
+        held-out days. Returns the model with the result of the test.
 
         `lists` contains pairs of packages that need no model. When a client requests a document of the first package,
         the edge always prefetches the second package. The model leaves these pairs out.

@@ -68,7 +68,7 @@ def get(
     stack_outputs: Outputs,
     version: Annotated[int, typer.Option(min=0, help="number of an earlier version; 0 for the one in force")] = 0,
 ) -> None:
-    """Print a document of the edge policy to standard output, and its version to standard error."""
+    """Print a document of the edge policy to standard output, and its version number to standard error."""
     from registry.edge_policy import versions
     from registry.target import read_target
 
@@ -126,7 +126,7 @@ def _report(changed: Changed) -> None:
 
 def _policy(document: Path) -> Policy:
     """Reads an edge policy from a file. Prints a warning for each rule without effect. A rule has no effect if an
-    earlier rule matches all versions that it matches.
+    earlier rule matches all versions that the later rule can match.
     """
     from registry.edge_policy.document import parsed
 

@@ -20,7 +20,9 @@ def root() -> None:
 
 @app.command("resync")
 def resync_entitlements(stack_outputs: Outputs) -> None:
-    """Repair the token entries at the edge: write missing and stale entries, revoke entries without a record."""
+    """Repair the token entries at the edge. Write missing and stale entries. Revoke entries of tokens that have no
+    record in the database.
+    """
     from registry.target import read_target
     from registry.tokens import resync
 

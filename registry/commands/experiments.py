@@ -27,7 +27,7 @@ _FEW_CLIENTS = 20
 # never wrapped.
 _WIDTH = 400
 # The command makes a chi-squared test of how the clients are split among the variants. It warns if the p-value is below
-# this number. In this case, the assignment of clients to variants is probably wrong, or the log is.
+# this number. In this case, the assignment of clients to variants or the log is probably wrong.
 _IMPROBABLE = 0.001
 
 
@@ -49,8 +49,8 @@ def report(
     """Compare the variants of an experiment. The data are the requests in the edge worker's log.
 
     For each variant, print the requests, the bytes, and the time to the first byte. Print which shares of the objects
-    came from the edge, the shields and the origin. Print confidence intervals of 95 %, and the difference of each
-    variant from the control variant.
+    came from the edge, the shields (regional caches) and the origin. Print confidence intervals of 95 %, and the
+    difference of each variant from the control variant.
     """
     from rich.console import Console
 

@@ -1,4 +1,6 @@
-"""Commands that create, renew and check keys. The tiers use these keys to authenticate to each other."""
+"""Commands that create, renew and check keys. Edge, shields (regional caches) and registry use these keys to
+authenticate to each other.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 @app.callback()
 def root() -> None:
-    """Create, renew and check keys. Edge, shields and registry use these keys to authenticate to each other."""
+    """Create, renew and check keys. Edge, shields (regional caches) and registry use these keys to authenticate to each
+    other.
+    """
 
 
 Environment = Annotated[str, typer.Option(help="the stack's name, e.g. prod")]
@@ -36,9 +40,9 @@ def init(
 ) -> None:
     """Create the environment's keys in AWS Secrets Manager. Existing keys do not change.
 
-    The option --replica names regions that get a replica of the shields' secret. While the primary region is down,
-    shields in these regions can still start and renew their secrets. The option --pop-replica names regions that get
-    replicas of the secrets for PoPs on machines of our own.
+    The option --replica names regions that get a replica of the secret for shields (regional caches). While the primary
+    region is down, shields in these regions can still start and renew their secrets. The option --pop-replica names
+    regions that get replicas of the secrets for PoPs on machines of our own.
 
     The environment variable CLOUDFLARE_KV_API_TOKEN must contain a Cloudflare API token that may edit Workers KV. The
     command stores the token with the keys.
@@ -57,7 +61,8 @@ def init(
 def renew(environment: Environment, region: Region) -> None:
     """Renew the edge's client certificate and its certificate authority if they expire soon.
 
-    Shields accept a new authority within minutes. The edge gets a new certificate at the next `pulumi up`.
+    Shields (regional caches) accept a new authority within minutes. The edge gets a new certificate at the next
+    `pulumi up`.
     """
     from registry import key_renewal
 

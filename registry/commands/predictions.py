@@ -1,4 +1,6 @@
-"""Commands for the model of co-downloads. It tells the edge which packages to prefetch besides dependencies."""
+"""Commands for the model of co-downloads, which are packages of the same installs. The model tells the edge which
+packages to prefetch besides dependencies.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,8 @@ def train(
     most: Annotated[int, typer.Option(min=1, help="most successors of a package")] = 8,
     out: Annotated[Path, typer.Option(help="file for the model")] = Path("model.json"),
 ) -> None:
-    """Train a model from the access logs of the shields. The model predicts which packages clients request in the same
-    install.
+    """Train a model from the access logs of the shields (regional caches). The model predicts which packages clients
+    request in the same install.
 
     The model leaves out the dependencies of a package, because the edge prefetches them without a model. The last days
     of the logs only test the model. Print the model's size, recall and precision. The logs need the field `install`.
@@ -61,7 +63,7 @@ def apply_model(
     principal: Principal = "",
 ) -> None:
     """Apply a new model to the edge, which then prefetches the packages that the model predicts. If you apply an empty
-    model, the edge prefetches no packages of a model.
+    model, the edge no longer prefetches predicted packages.
 
     The command writes the model's predictions into the documents of packages. It ignores packages that the registry
     does not have.

@@ -23,8 +23,8 @@ def drain(
     watch: Annotated[float, typer.Option(help="repeat after this many seconds; 0 runs one pass")] = 0,
     metric: Annotated[bool, typer.Option(help="report the age of the oldest change to the alarms")] = True,
 ) -> None:
-    """Deliver all due changes in the outbox. If a delivery fails, it is repeated after a pause, which grows with each
-    failure.
+    """Deliver all due changes in the outbox, which contains the changes to deliver to readers. If a delivery fails, it
+    is repeated after a pause, which grows with each failure.
 
     Each change is delivered a second time after all cached copies have expired.
     """
@@ -86,7 +86,9 @@ def package(
     stack_outputs: Outputs,
     name: Annotated[str, typer.Argument(help="package, such as npm:@acme/web, pypi:requests or oci:team/app")],
 ) -> None:
-    """Remove all objects of a package from the edge's caches. Later requests read the objects from the shields."""
+    """Remove all objects of a package from the edge's caches. Later requests read the objects from the shields
+    (regional caches).
+    """
     from registry import RegistryError
     from registry.target import read_target
 

@@ -147,8 +147,8 @@ def ungrant(
 def _report_delay(target: Target, changed: Changed) -> None:
     """Reports that a change of a token did not reach the edge at once.
 
-    With DynamoDB as the metadata database, only prints a warning: the consumer of the table's stream updates the edge
-    later. With Spanner, ends the command with an error.
+    With DynamoDB as the metadata database, only prints a warning: a function that reads the table's change stream
+    updates the edge later. With Spanner, ends the command with an error.
     """
     if not changed.edge_error:
         return

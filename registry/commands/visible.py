@@ -26,7 +26,8 @@ def visible(
     timeout: Annotated[float, typer.Option(help="seconds to wait for the change")] = 60.0,
     objective: Annotated[float, typer.Option(help="seconds that the change may take")] = OBJECTIVE_SECONDS,
 ) -> None:
-    """Measure when all origins, shields and edges serve the last change of a package. Report the times as metrics.
+    """Measure when all origins, shields (regional caches) and edges serve the last change of a package. Report the
+    times as metrics.
 
     Requests to the edge use the token in ARTIFACT_EDGE_TOKEN. Without a token, the command does not measure the edge.
     """

@@ -47,8 +47,9 @@ class CloudMonitoring:
         """Writes the metric that shows how long readers wait for a change. The values are the seconds from the change's
         commit until each origin bucket, shield or edge served the change.
 
-        A key of `seconds` is a pair: the tier, and the name of the bucket, shield or edge. The method does not write
-        the maximum of the values, because the alarm in Cloud Monitoring computes it.
+        A key of `seconds` is a pair: the tier (`origin`, `shield` or `edge`), and the name of the bucket, shield
+        (regional cache) or edge. The method does not write the maximum of the values, because the alarm in Cloud
+        Monitoring computes it.
         """
         self._write(
             [

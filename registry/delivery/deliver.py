@@ -69,8 +69,8 @@ class Delivered:
 @dataclass(frozen=True)
 class _Rendered:
     """The result of rendering a package's documents. `keys` are the keys of the rendered documents. `revision` is the
-    revision of the package that the documents show. For an npm package, `npm_name` is its name, and `entry` is its
-    entry in the list of npm packages.
+    number of the package's revision that the documents show. Each commit increments it. For an npm package, `npm_name`
+    is its name, and `entry` is its entry in the list of npm packages.
     """
 
     keys: Sequence[str]

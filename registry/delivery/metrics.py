@@ -26,8 +26,8 @@ class CloudWatch:
         """Reports metrics of changes that have not reached readers yet.
 
         `lag` is the age in seconds of the oldest undelivered change, or 0 if all changes are delivered. `given_up` is
-        the number of changes that the outbox relay no longer tries to deliver, because their delivery failed too often.
-        An operator must handle these changes.
+        the number of changes that the outbox relay (the function that delivers changes) no longer retries, because
+        their delivery failed too often. An operator must handle these changes.
         """
         self._put([self._datum(PURGE_LAG, lag, {}), self._datum(GIVEN_UP, given_up, {}, "Count")])
 
@@ -38,8 +38,9 @@ class CloudWatch:
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
         """Reports the seconds from the commit of a change until each origin bucket, shield or edge served it.
 
-        A key of `seconds` is a pair: the tier, and the name of the bucket, shield or edge. Both become dimensions of
-        the metric. Also reports the maximum of all values, without these dimensions.
+        A key of `seconds` is a pair: the tier (`origin`, `shield` or `edge`), and the name of the bucket, shield
+        (regional cache) or edge. Both become dimensions of the metric. Also reports the maximum of all values, without
+        these dimensions.
         """
         each = [
             self._datum(PUBLISH_TO_VISIBLE, value, {"Tier": tier, "Place": place})

@@ -1,4 +1,4 @@
-"""The interface to the edge network: cache purges and the quarantine list."""
+"""The interface to the edge network: cache purges, and the quarantine list (the withdrawn objects)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from registry import RegistryError
 
-# The key of the quarantine list in the edge's key-value store (workers/edge/src/quarantine.ts).
+# The key of the quarantine list (the withdrawn objects) in the edge's key-value store (workers/edge/src/quarantine.ts).
 WITHDRAWN = "quarantine"
 
 
@@ -33,7 +33,8 @@ class EdgeNetwork(Protocol):
     """
 
     def purge(self, keys: Sequence[str]) -> None:
-        """Purges the objects from the cache of every PoP. Copies in isolates and shields expire within seconds.
+        """Purges the objects from the cache of every PoP. Copies in isolates (instances of the worker) and shields
+        (regional caches) expire within seconds.
 
         Raises PurgesLimited when the edge refuses a purge because of its rate limit.
         """

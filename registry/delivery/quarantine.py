@@ -22,8 +22,8 @@ def withdraw(repository: Repository, edge: EdgeNetwork, origin: Origin, keys: Se
     """Adds objects to the quarantine list at the edge. Then moves these objects at the origin to keys that no URL
     reaches.
 
-    The list may reach the edge a minute late. Until then, the edge reads the keys of these objects from the feed of the
-    metadata API.
+    The list may reach the edge a minute late. Until then, the edge reads the keys of these objects from a feed, a small
+    document that it fetches from the metadata API every 2 s.
     """
     for start in range(0, len(keys), _AT_ONCE):
         some = list(dict.fromkeys(keys[start : start + _AT_ONCE]))
@@ -34,7 +34,7 @@ def withdraw(repository: Repository, edge: EdgeNetwork, origin: Origin, keys: Se
 
 
 def sync_list(repository: Repository, edge: EdgeNetwork) -> None:
-    """Writes the quarantine list from the metadata database to the edge.
+    """Writes the quarantine list (the withdrawn objects) from the metadata database to the edge.
 
     If the list in the database changes during the write, the function writes the list again.
     """

@@ -18,13 +18,14 @@ _TRIES = 5
 # One transaction writes at most this number of search records. It also writes the revision of the list of npm packages.
 # The database takes at most 100 writes in a transaction.
 _AT_ONCE = 90
-# Maps the name of each npm package to a pair: a revision of the package, and the entry of this revision in the list of
-# npm packages. The entry is None for a package without published versions.
+# Maps the name of each npm package to a pair. The first item is a revision number of the package, which grows with each
+# commit. The second item is the entry of this revision in the list of npm packages. The entry is None for a package
+# without published versions.
 Entries = Mapping[str, tuple[int, Mapping[str, Any] | None]]
 
 
 class SearchList:
-    """The list of npm packages: a document at the origin, and database records."""
+    """The list of npm packages. It is stored as a document at the origin, and as records in the database."""
 
     def __init__(self, repository: Repository, origin: Origin) -> None:
         self._repository = repository

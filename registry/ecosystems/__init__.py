@@ -1,1 +1,1 @@
-"""Readers of npm, PyPI and OCI packages. Also renders the documents that clients fetch."""
+"""Reads npm, PyPI and OCI packages, and renders the documents that clients fetch."""

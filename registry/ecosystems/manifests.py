@@ -204,7 +204,8 @@ def referrers_tag(digest: str) -> str:
 
 
 def attached_tags(digest: str, tags: list[str]) -> Iterator[str]:
-    """Yields each of the given tags that names a signature, an attestation or an SBOM of the manifest `digest`.
+    """Yields the tags of signatures, attestations and SBOMs of the manifest `digest`. `tags` are all tags to choose
+    from.
 
     Source: cosign's specification of signatures, "Tag-based discovery": `sha256-<hex>.sig`, `.att` or `.sbom`.
     """

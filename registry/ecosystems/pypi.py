@@ -108,8 +108,8 @@ def _artifact(
     }
     facts = [Fact(f"file#{file.name}", content), *stated]
     if metadata.requires_python != normalized:
-        # A separate record contains the original text of Requires-Python. The record `file#` contains the normalized
-        # text, and must not change after the publication.
+        # A separate metadata record contains the original text of Requires-Python. The record `file#` contains the
+        # normalized text, and must not change after the publication.
         facts.append(Fact(f"requires-python#{file.name}", {"text": metadata.requires_python}, immutable=False))
     if projects := requirements(metadata.requires):
         facts.append(Fact(f"requires#{file.name}", {"projects": projects}, immutable=False))

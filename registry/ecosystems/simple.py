@@ -57,12 +57,14 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """All fields in one text. If an import is repeated, it skips a file whose text has not changed."""
+        """All statements of the other index about this file, in one text. If an import is repeated, it skips a file
+        whose text has not changed.
+        """
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 
     def fact(self, filename: str) -> Fact:
-        """Returns the metadata record `upstream#<filename>`. It stores what the index that the file comes from states
-        about the file. A later import of the file replaces the record.
+        """Returns the metadata record `upstream#<filename>`. The record stores the statements of the file's source
+        index about the file. A later import of the file replaces the record.
         """
         return Fact(f"upstream#{filename}", asdict(self), immutable=False)
 

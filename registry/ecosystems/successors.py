@@ -16,8 +16,8 @@ RECORD = "co-downloads"
 
 
 def with_co_downloads(releases: Sequence[Release], known: Known) -> Sequence[Release]:
-    """Adds a package's co-downloads (packages in the same installs) to the dependencies of `releases[0]`. A client that
-    states no version range selects this release.
+    """Adds a package's co-downloads (packages in the same installs) to the dependencies in `releases[0]`, which is the
+    release that a client without a version range selects.
     """
     names: Sequence[str] = known.facts.get(RECORD, {}).get("names", ())
     if not releases or not names:

@@ -31,8 +31,8 @@ _UNSAFE_NUMBER = re.compile(r"\d{16}")
 _REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,200}")
 _PRINCIPAL = re.compile(r"[A-Za-z0-9._@/+-]{1,128}")
 _TAG = re.compile(r"[A-Za-z0-9_.*-]{1,128}")
-# For each ecosystem: the pattern that the digest of a file must match, and a description of this pattern for error
-# messages.
+# Maps each ecosystem to two values: the pattern that the digest of a file must match, and a description of this pattern
+# for error messages.
 _DIGESTS = {
     "npm": (re.compile(r"sha512-[A-Za-z0-9+/]{86}=="), "sha512-…, the field `integrity` of package-lock.json"),
     "pypi": (re.compile(r"sha256:[0-9a-f]{64}"), "sha256: and 64 hexadecimal digits in small letters"),

@@ -1,8 +1,8 @@
 """Reads the requests of an experiment from logs of the edge worker (workers/edge/src/request_log.ts).
 
 The worker logs one event for each request. Each line of a log is one JSON value. In the log of workerd, this value is
-the event itself. In three other logs, the value contains events: Cloudflare's Workers Trace Events, the output of
-`wrangler tail --format json`, and exports of Workers Logs.
+the event itself. In the other logs, the value contains events. These logs are Cloudflare's Workers Trace Events, the
+output of `wrangler tail --format json`, and exports of Workers Logs.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _MARK = '"request"'
 class Request:
     """One client request in the log of an experiment.
 
-    `subject` is a number that identifies the client. `tier` is the tier that answered, or None if the response contains
-    no object. `size` is the number of bytes of the body, or None if the log does not state it. `first_byte` is the time
-    until the headers of the response, in milliseconds.
+    `subject` is a number that identifies the client. `tier` is the part of the network that answered, such as `edge`,
+    or None if the response contains no object. `size` is the number of bytes of the body, or None if the log does not
+    state it. `first_byte` is the time until the headers of the response, in milliseconds.
     """
 
     variant: str

@@ -117,8 +117,8 @@ class _Sample:
         return float(self._times[np.searchsorted(ranks, part * ranks[-1])])
 
 
-# A function that computes a statistic of an experiment for one random sample of the clients. Its array says how many
-# times the sample contains each client.
+# A function that computes a statistic of an experiment for one random sample of the clients. Its argument is an array,
+# which says how many times the sample contains each client.
 _Statistic = Callable[[Numbers], float]
 _Measure = Callable[[_Sample], _Statistic]
 

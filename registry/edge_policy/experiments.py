@@ -127,14 +127,16 @@ class Experiment(BaseModel):
 
     @property
     def seed(self) -> str:
-        """The experiment's salt, or the experiment's name if there is no salt."""
+        """The salt for assigning clients to variants: the experiment's salt, or the experiment's name if there is no
+        salt.
+        """
         return self.salt if self.salt is not None else self.name
 
 
 def check_together(experiments: Sequence[Experiment]) -> None:
     """Raises ValueError if two experiments cannot run together. Each experiment needs its own name and its own salt.
-    Experiments of one layer must have the same unit, and must not share subjects. Experiments of different layers must
-    not change the same feature, such as `prediction`.
+    Experiments of one layer exclude each other: they must have the same unit, and must not share subjects (clients).
+    Experiments of different layers must not change the same feature, such as `prediction`.
     """
     for number, one in enumerate(experiments):
         for other in experiments[:number]:

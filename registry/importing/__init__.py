@@ -1,6 +1,6 @@
 """Bulk import of packages and images that exist in other registries or in directories.
 
-The import checks a file from another registry against the digest that this registry states.
+The import checks a file from another registry against the digest that the other registry states.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Wanted:
         if isinstance(self.location, str):
             return f"{self.location} {self.digest} {about}".rstrip()
         if self.spec:
-            # The id does not contain the path of the package file. In each import, npm or pip fetches the file to a new
-            # temporary directory.
+            # The item's id in the import's journal does not contain the path of the package file. In each import, npm
+            # or pip fetches the file to a new temporary directory.
             return f"{self.spec} {self.digest} {about}".rstrip()
         stat = self.location.stat()
         return f"{self.location} {self.digest} {stat.st_size} {stat.st_mtime_ns} {self.tag}"

@@ -20,8 +20,8 @@ from registry.importing.retries import repeated
 from registry.importing.simple_page import ACCEPT, ListedFile, listed_files
 
 _CHUNK = 1 << 20
-# Requests ask for a file without a content coding. Some servers send a .tar.gz file with the header `Content-Encoding:
-# gzip`. httpx would decompress such a file.
+# This header tells servers to send a file without a content coding. Some servers send a .tar.gz file with the header
+# `Content-Encoding: gzip`. httpx would decompress such a file.
 _AS_IT_IS = {"Accept-Encoding": "identity"}
 # The maximum number of packuments that an import keeps in memory. A small number is enough, because a lockfile lists
 # the versions of one package one after another.

@@ -1,8 +1,9 @@
 """The journal file of a bulk import. A resumed import skips the items that the journal lists.
 
 The journal only saves time: without it, an import finds committed packages in the database. After the commit of an
-item, the import appends a line with two digests: one of the item's source, and one of the imported content. The last
-line of a source applies. If the content at the source has changed, the import therefore imports the package again.
+item, the import appends a line with two digests: one of the item's source, and one of the imported content. If a source
+has several lines, the last line applies. If the content at the source has changed, the import therefore imports the
+package again.
 
 In journals of earlier releases, a line contains only the digest of the content. A crash can leave an incomplete last
 line, which the import ignores.

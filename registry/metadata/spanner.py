@@ -54,8 +54,8 @@ class SpannerRepository:
     def __init__(self, database: str, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         name = os.environ.get("PGDATABASE", database)
-        # The pool does not report why a connection fails. The constructor therefore opens one connection outside of the
-        # pool first.
+        # The connection pool does not report why a connection to the database fails. The constructor therefore opens
+        # one connection outside of the pool first.
         with _readable_errors():
             psycopg.connect(dbname=name, connect_timeout=_CONNECT_SECONDS).close()
         self._pool = ConnectionPool(
@@ -141,9 +141,9 @@ class SpannerRepository:
                 connection.cursor().executemany(statement, rows)
 
     def _versions(self, connection: _Connection, writes: Sequence[Write]) -> Mapping[tuple[str, str], tuple[int, bool]]:
-        """Returns the state of the items that `writes` names. Items that do not exist are left out. A key of the result
-        is the item's partition and name. A value is the item's version, and True if the item is still valid or False if
-        it has expired.
+        """Returns the current state of the items that `writes` would change. Items that do not exist are left out. A
+        key of the result is the item's partition and name. A value is the item's version, and True if the item is still
+        valid or False if it has expired.
         """
         names = _by_partition([(write.partition, write.name) for write in writes])
         return {

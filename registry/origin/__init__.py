@@ -1,4 +1,5 @@
-"""The origin bucket: immutable objects are never overwritten, and a document never returns to an earlier revision.
+"""Writes to the origin bucket. Immutable objects are never overwritten, and no write replaces a document by an earlier
+revision.
 
 This module has the rules that are the same on all clouds. `s3.py` and `gcs.py` make the conditional writes to the
 object store of one cloud.
@@ -23,7 +24,9 @@ class StoreError(RegistryError):
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """The metadata of an existing object, and its `validator`: the ETag (S3) or the generation (Cloud Storage)."""
+    """The metadata of an existing object, and its `validator`, which changes with each write of the object. The
+    validator is the ETag on S3, and the generation number on Cloud Storage.
+    """
 
     validator: str
     metadata: Mapping[str, str]
@@ -50,8 +53,8 @@ class ObjectStore(Protocol):
         ...
 
     def replace(self, document: Document, body: bytes, metadata: Mapping[str, str], validator: str) -> bool:
-        """Writes a document if the stored object still has the given `validator`. An empty `validator` means that the
-        key must not exist yet.
+        """Writes a document if the stored object still has the given `validator` (an ETag or a generation number). An
+        empty `validator` means that the key must not exist yet.
 
         Returns False when the object has another validator, or exists already.
         """
@@ -59,7 +62,7 @@ class ObjectStore(Protocol):
 
     def remove(self, key: str, validator: str = "") -> bool:
         """Deletes the current version of an object. The bucket keeps the object's noncurrent versions. Does nothing and
-        returns False if `validator` is given and the object has another validator.
+        returns False if `validator` (an ETag or a generation number) is given and the object has another one.
         """
         ...
 
@@ -105,9 +108,9 @@ class Origin:
         return self._store.read(key)
 
     def render(self, document: Document, revision: int, published: str, *, new: bool = False) -> bool:
-        """Writes a document with the given revision to its object. If the document has no body, removes the object.
-        Does nothing if the stored object already has this revision or a later one. Returns whether the stored object
-        was changed.
+        """Writes a document to its object. `revision` is a number that grows with each change of the document. If the
+        document has no body, removes the object. Does nothing if the stored object already has this revision or a later
+        one. Returns whether the stored object was changed.
 
         With `new`, the caller expects that the object does not exist. The first attempt then writes without a read.
 

@@ -20,7 +20,8 @@ _PAGE = 1000
 # The maximum size, in bytes, of an object that one CopyObject request accepts (S3 User Guide, "Copying, moving, and
 # renaming objects").
 MOST_BYTES = 5 * 1024**3
-# The object's headers that its copy must have, too. HeadObject and CopyObject use the same names for these headers.
+# Headers of an S3 object that a copy of the object must have, too. HeadObject and CopyObject use the same names for
+# these headers.
 _COPIED_HEADERS = (
     "CacheControl",
     "ContentDisposition",

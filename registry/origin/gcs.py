@@ -34,7 +34,7 @@ _ABSENT = 0
 @dataclass(frozen=True)
 class Lock:
     """The object lock of published objects. For `days` days, Cloud Storage refuses to delete any version of an object.
-    The class `Lock` in infra/blobs describes the two modes.
+    The class `Lock` in infra/blobs describes the lock's modes, `governance` and `compliance`.
     """
 
     mode: Literal["governance", "compliance"]

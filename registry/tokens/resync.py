@@ -13,10 +13,10 @@ from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens.tokens import record_of
 
-# If a token has no record in the database, the resync writes an entry to the edge that says that the token is revoked.
-# The edge keeps this entry for 25 hours. DynamoDB's stream can repeat changes that are up to 24 hours old (DynamoDB
-# Developer Guide, "Change data capture for DynamoDB Streams"). Without the entry, a repeated change could make the
-# token valid again.
+# If a token has no record in the database, the command `entitlements resync` writes an entry to the edge that says that
+# the token is revoked. The edge keeps this entry for 25 hours. DynamoDB's stream can repeat changes that are up to 24
+# hours old (DynamoDB Developer Guide, "Change data capture for DynamoDB Streams"). Without the entry, a repeated change
+# could make the token valid again.
 _REPLAY_SECONDS = 25 * 3_600
 
 
@@ -37,8 +37,8 @@ class Repaired:
 
 
 def resync(target: Target) -> Repaired:
-    """Compares all token records with the entries at the edge. Writes missing and stale entries, and revokes entries
-    without a record.
+    """Compares all token records in the metadata database with the token entries at the edge. Writes missing and stale
+    entries, and revokes entries without a record.
 
     Raises RegistryError if the comparison or a write fails.
     """

@@ -206,8 +206,8 @@ def _update_edge(target: Target, changed: Sequence[Token]) -> str:
     items = [target.repository.item(PARTITION, token.digest) for token in changed]
     try:
         target.token_entries.update([record_of(item) for item in items if item is not None])
-    # The metadata database already has the changed tokens, and its change stream brings them to the edge. An error here
-    # is therefore no failure of the command.
+    # The changed tokens are already committed to the metadata database. The database's change stream also brings them
+    # to the edge, so an error here is no failure of the command.
     except (CloudflareError, RegistryError) as error:
         return str(error)
     return ""

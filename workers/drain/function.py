@@ -28,8 +28,8 @@ from registry.origin import Origin
 from registry.origin.s3 import S3
 from workers.cloud import client, read_secret, setting
 
-# For this number of seconds, a pass of the outbox relay starts deliveries. A delivery that starts just before this time
-# may take another 25 seconds, if every request takes its full timeout.
+# In each pass, the outbox relay starts deliveries of published changes for this number of seconds. A delivery that
+# starts just before the end of this time may take another 25 seconds, if every request takes its full timeout.
 PASS_SECONDS = 25.0
 # Timeouts of AWS requests in seconds. The SDK's default timeouts are longer than the Lambda function's timeout.
 _SHORT_TIMEOUTS = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -39,9 +39,9 @@ _log.setLevel(logging.INFO)
 
 
 def handler(event: object, context: object) -> dict[str, Any]:
-    """Handles one scheduled invocation of the Lambda function: delivers changes from the outbox until the time limit.
-    Returns the number of delivered changes and the number of changes that are left. The content of the event is not
-    used.
+    """Handles one scheduled invocation of the Lambda function: delivers changes from the outbox until the pass reaches
+    its time limit. Returns the number of delivered changes and the number of changes that are left. The content of the
+    event is not used.
     """
     report = _delivery().drain(until=time.time() + PASS_SECONDS)
     _metrics().purges(report.lag, report.dead)

@@ -49,7 +49,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 
 
 def _send_to_dead_letters(change: Change, reason: str) -> None:
-    """Sends a message about a change to the dead-letter queue. The message contains the reason and the change's
+    """Sends a message about a token change to the dead-letter queue. The message contains the reason and the change's
     position in the stream, but not the change itself.
     """
     sequence_number = str(change.get("dynamodb", {}).get("SequenceNumber", ""))

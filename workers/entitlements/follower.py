@@ -20,7 +20,8 @@ from workers.entitlements.spanner import Row, Spanner, SpannerInvalidRequest
 
 ITEMS = "items"
 _SCAN = "SELECT sk, document, version, expires FROM items WHERE pk = $1 AND sk > $2 ORDER BY sk LIMIT 500"
-_SAVED_EVERY = 10.0  # seconds between two saves of the position in the change stream, while there are no changes
+# while there are no changes, the follower saves its position in the change stream once in this number of seconds
+_SAVED_EVERY = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Edge(Protocol):
 
 
 class Follower:
-    """Copies token changes from Spanner's change stream to the edge. Only one thread may use a follower.
+    """A follower copies token changes from Spanner's change stream to the edge. Only one thread may use it.
 
     `send_dead_letter` receives a message for each malformed record. The message has the position of the change in the
     stream and not the record's content.

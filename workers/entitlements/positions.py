@@ -1,5 +1,5 @@
-"""The follower's position in each partition of Spanner's change stream. The same database stores the positions, so a
-restarted Cloud Run service continues from them.
+"""The position of the follower, which copies token changes to the edge, in each partition of Spanner's change stream.
+The same database stores the positions, so a restarted Cloud Run service continues from them.
 """
 
 from __future__ import annotations

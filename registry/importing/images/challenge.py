@@ -100,9 +100,9 @@ class Challenged(httpx.Auth):
         return f"Bearer {token}"
 
     def _scope(self, challenge: Mapping[str, str]) -> str:
-        """Returns the scope to ask a token for. If the challenge states a scope that names a repository, returns this
-        scope. A registry behind a proxy may use another name for the repository than clients do. Otherwise, returns the
-        scope for a pull from the repository under the name that clients use.
+        """Returns the scope of the token to request. If the challenge states a scope that names a repository, returns
+        this scope. A registry behind a proxy may use another name for the repository than clients do. Otherwise,
+        returns the scope for a pull from the repository under the name that clients use.
         """
         stated = challenge.get("scope", "")
         return stated if stated.startswith("repository:") else f"repository:{self._repository}:pull"

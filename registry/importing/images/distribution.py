@@ -36,14 +36,15 @@ _DIGEST = re.compile(DIGEST)
 # The suffixes that tags of signatures, attestations and SBOMs have. If a registry refuses to list its tags, the import
 # tries tags with these suffixes.
 _ATTACHED = (".sig", ".att", ".sbom")
-# A registry without the referrers API answers with one of these statuses. A registry that does not know the path
-# answers 404, or an error such as 400. A proxy refuses the path or the method. Harbor before 2.8 answers 401
-# (goharbor/harbor#18305). A missing permission cannot be the reason, because the client has just read the manifest.
+# A registry without the referrers API answers a request for referrers with one of these statuses. A registry that does
+# not know the path answers 404, or an error such as 400. A proxy refuses the path or the method. Harbor before 2.8
+# answers 401 (goharbor/harbor#18305). A missing permission cannot be the reason, because the client has just read the
+# manifest.
 _NO_REFERRERS = (400, 401, 403, 404, 405, 406, 501)
 # Some proxies in front of registries refuse HEAD requests with these statuses. The import then sends a GET request.
 _NO_HEAD = (405, 501)
-# If a download breaks off, the import asks for the rest. Some storage hosts refuse this with one of these statuses. The
-# import then starts the download again from its first byte.
+# If a download breaks off, the import requests the missing bytes. Some storage hosts refuse this request with one of
+# these statuses. The import then starts the download again from its first byte.
 _NO_CONTINUATION = (400, 412, 416)
 _TAGS_A_PAGE = 1000
 
@@ -241,8 +242,8 @@ class SourceRepository:
 
 
 def _list(answer: httpx.Response, name: str, kind: type[_Answer]) -> list[_Answer]:
-    """Returns the list with the given name in an image registry's JSON answer. Some registries send null in place of an
-    empty list. For null, the function returns an empty list.
+    """Returns the list in one field of an image registry's JSON answer. `name` is the field's name. Some registries
+    send null in place of an empty list. For null, the function returns an empty list.
 
     Raises RegistryError when the answer is not a JSON object, or when the items are not all of type `kind`.
     """

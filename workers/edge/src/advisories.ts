@@ -1,6 +1,6 @@
 // Reads the advisories of packages. The data set comes from `python -m registry advisories import`
-// (contract/advisories.py): an index, and shards that contain the advisories. The worker reads the index, and only
-// those shards that it needs.
+// (contract/advisories.py). It consists of an index, and of shards that contain the advisories. The worker reads the
+// index, and only those shards that it needs.
 
 import compareNpm from "semver/functions/compare";
 import parseVersion from "semver/functions/parse";
@@ -24,8 +24,9 @@ export interface Advisory {
   level: Level;
   aliases: readonly string[];
   /**
-   * The affected versions, as pairs of a first and a last position. The position of a version is its place in the
-   * sorted list `bounds` of the package (`positionOf`). A pair without a last position includes all later versions.
+   * The ranges of affected versions. Each range is a pair of a first and a last position. The position of a version is
+   * its place in the sorted list `bounds` of the package (`positionOf`). A pair without a last position includes all
+   * later versions.
    */
   spans: readonly (readonly [number, number?])[];
 }
@@ -55,7 +56,7 @@ const SHARDS = 256;
 // the package's key, and sets one bit for each word of this digest.
 const WORDS = 8;
 const UNREADABLE = "the advisories cannot be read right now";
-// the maximum number of packages whose advisories an isolate keeps in memory for each data set
+// for each data set, an isolate keeps the advisories of at most this many packages in memory
 const REMEMBERED_PACKAGES = 2_000;
 
 const documents = new VersionedDocuments("advisories", UNREADABLE, (digest) => `advisories/${digest}.json`, parseIndex);
@@ -77,14 +78,18 @@ export function parseIndex(text: string): DataSet {
 }
 
 /**
- * Returns the newest valid data set of advisories among those that `digests` lists, or undefined for an empty list. If
- * a data set cannot be read, or if no data set is valid, returns the data set that the isolate applied last.
+ * `digests` lists the digests of data sets of vulnerability advisories. Returns the newest valid data set in this list,
+ * or undefined for an empty list. If a data set cannot be read, or if none is valid, returns the data set that the
+ * isolate applied last.
  */
 export async function dataSetInForce(digests: Digests, read: Read): Promise<Named<DataSet> | undefined> {
   return documents.inForce(digests, read);
 }
 
-/** Returns whether the worker applies the newest of the data sets of advisories that `digests` lists. */
+/**
+ * `digests` lists the digests of data sets of vulnerability advisories. Returns whether the worker applies the newest
+ * data set in this list.
+ */
 export async function isNewestDataSetInForce(digests: Digests, read: Read): Promise<boolean> {
   return documents.isNewestInForce(digests, read);
 }

@@ -13,19 +13,24 @@ export interface Bindings {
   METADATA_API?: string;
   METADATA_API_KEY?: string;
   RESERVED_PYTHON_NAMES?: string;
-  /** The limits of prefetches as JSON (prediction.ts). Absent when prediction is off. */
+  /** The limits of prefetches, as JSON (prediction.ts). Absent when the worker does not prefetch predicted requests. */
   PREDICTION?: string;
-  /** Present only if the access logs of shields contain ids of installs (installs.ts). */
+  /**
+   * Present only if the access logs of shields (regional caches) contain install ids. An install id is a pseudonym of a
+   * client for ten minutes (installs.ts).
+   */
   LOG_INSTALLS?: string;
-  /** The limits of the memory tier as JSON (memory.ts). Absent when the memory tier is off. */
+  /**
+   * The limits for the objects that isolates keep in memory, as JSON (memory.ts). Absent when isolates keep no objects.
+   */
   MEMORY?: string;
   /** A rate limit for each valid token. The binding counts the requests with the same token by the token's digest. */
   TOKEN_REQUESTS?: RateLimit;
   /** A rate limit for requests with invalid tokens, for each client address. */
   FAILED_TOKENS?: RateLimit;
   /**
-   * Set only on our own PoP machines. There, NGINX sends objects from L1 to clients and makes the headers for clients
-   * (redirects.ts).
+   * Set only on our own PoP machines. There, NGINX sends objects from L1, the cache at the edge, to clients and makes
+   * the headers for clients (redirects.ts).
    */
   REDIRECT_TO_L1?: string;
 }

@@ -1,7 +1,7 @@
-// The cached entrypoint of the edge worker fetches a whole object from a shield, or filters a document by an edge
-// policy. Workers Cache stores the responses of the cached entrypoint, cuts ranges out of stored responses, and
-// combines concurrent misses of an object into one call. Only the default entrypoint calls the cached entrypoint, for
-// authorized clients.
+// The cached entrypoint of the edge worker fetches a whole object from a shield (a regional cache), or filters a
+// document by an edge policy. Workers Cache stores the responses of the cached entrypoint, cuts ranges out of stored
+// responses, and combines concurrent misses of an object into one call. Only the default entrypoint calls the cached
+// entrypoint, for authorized clients.
 //
 // Source: developers.cloudflare.com/workers/cache, "Configuration".
 
@@ -29,8 +29,8 @@ import { Unavailable } from "./unavailable";
 // 404 response for 3 minutes.
 const NOT_STORED = "no-store";
 
-// The headers that the worker copies from a shield's response to the response that Workers Cache stores. Other headers,
-// such as Set-Cookie, would prevent Workers Cache from storing the response.
+// The headers that the worker copies from the response of a shield (a regional cache) to the response that Workers
+// Cache stores. Other headers, such as Set-Cookie, would prevent Workers Cache from storing the response.
 const PASSED_HEADERS = [
   "cache-control",
   "content-encoding",
@@ -58,7 +58,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
   /**
    * Answers a request for an object. The status is 200 with the whole object, 304, 404, or 502 if no shield answers.
    * The status is 204 without a body if the object is too large for Workers Cache. The headers of the 204 response
-   * state how long L1 may remember it.
+   * state how long L1, the cache at the edge, may store this response.
    */
   override async fetch(request: Request): Promise<Response> {
     const requested = requestedIn(new URL(request.url).pathname);
@@ -122,8 +122,9 @@ export class Objects extends WorkerEntrypoint<Bindings> {
 }
 
 /**
- * Returns the headers that L1 stores, from the headers of a shield's response. If the response is for a prefetch, the
- * function marks the stored headers. Marked headers let L1 use the object for longer than clients may use it.
+ * Returns the headers that L1, the cache at the edge, stores. They are made from the response headers of a shield (a
+ * regional cache). If the response is for a prefetch, the function marks the stored headers. Marked headers let L1 use
+ * the object for longer than clients may use it.
  */
 function passedHeaders(given: Headers, isPrefetch: boolean): Record<string, string> {
   const passed: Record<string, string> = { "cache-control": NOT_STORED };

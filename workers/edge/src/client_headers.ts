@@ -1,4 +1,4 @@
-// Builds the headers of responses to clients from the headers of L1's answers.
+// Builds the headers of responses to clients from the headers of the answers of L1, the cache at the edge.
 
 import { BYPASS_HEADER, PREDICTED_HEADER } from "./l1";
 import { originCaching } from "./prefetched_lifetime";
@@ -9,9 +9,9 @@ type Answer = Pick<Response, "headers" | "status">;
 type Described = Pick<ObjectRoute, "ecosystem" | "negotiated" | "digest">;
 
 /**
- * Names of two headers in copies that L1 stores with the headers for clients (finished_answers.ts). The two headers
- * keep the values of X-Cache and Server-Timing from the shield's response. After a miss in L1, clients get these
- * values.
+ * Names of two headers in copies that L1, the cache at the edge, stores together with the headers for clients
+ * (finished_answers.ts). The two headers keep the values of X-Cache and Server-Timing from the response of the shield
+ * (a regional cache). After a miss in L1, clients get these values.
  */
 export const BELOW_HEADER = "x-artifact-edge-below";
 export const BELOW_TIMING_HEADER = "x-artifact-edge-below-timing";
@@ -45,21 +45,25 @@ export function headersOf(route: Described, answer: Answer, milliseconds: number
   const headers = clientHeaders(route, answer);
   const verdict = cacheVerdict(answer);
   headers["x-cache"] = verdict;
-  // A copy in L1 has the Server-Timing of an earlier request: the request that stored the copy. This old duration says
-  // nothing about the current request, so the worker leaves it out.
+  // A copy in L1, the cache at the edge, has the Server-Timing of an earlier request: the request that stored the copy.
+  // This old duration says nothing about the current request, so the worker leaves it out.
   const below = verdict.startsWith("edge; ") ? null : answer.headers.get(isFinished(answer) ? BELOW_TIMING_HEADER : "server-timing");
   headers["server-timing"] = below === null ? timing(milliseconds) : `${below}, ${timing(milliseconds)}`;
   return headers;
 }
 
-/** Returns whether L1 stores the answer with the headers for clients (finished_answers.ts). */
+/**
+ * Returns whether L1, the cache at the edge, stores the answer together with the headers for clients
+ * (finished_answers.ts).
+ */
 function isFinished({ headers }: Pick<Response, "headers">): boolean {
   return headers.has(BELOW_HEADER);
 }
 
 /**
- * Returns whether the worker can pass an answer of L1 on to the client unchanged. The answer must be a hit, and the
- * copy must have the headers for clients. Only copies with these headers have the directive `private`.
+ * Returns whether the worker can send an answer of L1, the cache at the edge, to the client unchanged. The answer must
+ * be a hit, and the copy must have the headers for clients. Only copies with these headers have the directive
+ * `private`.
  */
 export function isForClients({ status, headers }: Answer): boolean {
   return status === 200 && headers.get("cf-cache-status") === "HIT" && headers.get("cache-control")?.startsWith(PRIVATE) === true;
@@ -96,8 +100,8 @@ function copyHeader(from: Headers, name: string, to: Record<string, string>, as:
 }
 
 /**
- * Returns the value of the header `x-cache`: the tier that sent the body, and whether the answer was a hit. Workers
- * Cache marks hits in L1 with the header cf-cache-status.
+ * Returns the value of the header `x-cache`: the cache or origin that sent the body, and whether the answer was a hit.
+ * Workers Cache marks hits in L1 with the header cf-cache-status.
  */
 export function cacheVerdict(answer: Pick<Response, "headers">): string {
   const verdict = answer.headers.get("cf-cache-status");

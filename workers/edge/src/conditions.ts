@@ -17,9 +17,9 @@ export interface Conditions {
 export type Range = { first: number; last?: number } | { suffix: number };
 
 /**
- * What the worker does with an answer of the cache or the origin. "pass": the worker passes the answer on. "not
- * modified": the worker tells the client that the client's copy is current (304). "failed": the worker reports a failed
- * condition (412). "whole": the worker requests the object again without a range.
+ * What the worker does with an answer of the cache or the origin. "pass": the worker sends the answer to the client.
+ * "not modified": the worker tells the client that the client's copy is current (304). "failed": the worker reports a
+ * failed condition (412). "whole": the worker requests the object again without a range.
  */
 export type Verdict = "pass" | "not modified" | "failed" | "whole";
 

@@ -13,7 +13,7 @@ import type { Read } from "./versioned_documents";
  * The edge policy's decision on a request. `unaffected`: the policy has no rules about the object. `filtered`: the
  * worker must remove refused artifacts from the document. `refused`: the client must not get the object, for the reason
  * in `message`. `unlisted`: the rules cannot decide, because the package's index does not list the artifact. `unknown`:
- * the worker cannot decide, because no shield answers.
+ * the worker cannot decide, because no shield (a regional cache) answers.
  */
 export type Ruling = { kind: "unaffected" | "filtered" | "unlisted" | "unknown" } | { kind: "refused"; message: string };
 
@@ -91,8 +91,9 @@ function versionIn({ part }: ObjectRoute): string | undefined {
 
 /**
  * Returns a package's list of refusals. The list maps the ids of artifacts to the ids of the rules that refuse the
- * artifacts. Returns undefined when no shield answers. `id` is the id of the requested artifact. If a list in the
- * isolate's memory lacks this id, the artifact may be newer than the list. The worker then fetches the list again.
+ * artifacts. Returns undefined when no shield (a regional cache) answers. `id` is the id of the requested artifact. If
+ * a list in the isolate's memory lacks this id, the artifact may be newer than the list. The worker then fetches the
+ * list again.
  */
 async function listedRefusals(
   key: string,

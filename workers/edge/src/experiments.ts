@@ -8,11 +8,14 @@ import { hashOf } from "./hash";
 /** What a variant of an experiment may change when the worker handles a request. */
 export interface Flags {
   /**
-   * Patterns of names. The worker first tries the shield nodes whose names match. Undefined means that the worker
-   * prefers no node.
+   * Patterns of the names of shield nodes (machines of regional caches). The worker first sends requests to the nodes
+   * whose names match. Undefined means that the worker prefers no node.
    */
   shieldPool: readonly string[] | undefined;
-  /** Whether a second shield node gets a request when the first node is slower than usual. */
+  /**
+   * Whether a second shield node (a machine of a regional cache) gets a request when the first node is slower than
+   * usual.
+   */
   hedging: boolean;
   /** Whether the worker may prefetch what the client is expected to request next. */
   prediction: boolean;
@@ -24,8 +27,9 @@ export interface Flags {
 }
 
 /**
- * The fields of `Flags` that affect requests to shields, and the field `install`. `install` is the id of the client's
- * install, or the text `prefetch`. Shields write it to their logs (installs.ts).
+ * The fields of `Flags` that affect requests to shields (regional caches), and the field `install`. `install` is the
+ * client's install id (a pseudonym for ten minutes), or the text `prefetch`. Shields write it to their logs
+ * (installs.ts).
  */
 export type ShieldFlags = Pick<Flags, "shieldPool" | "hedging"> & { install?: string };
 

@@ -5,19 +5,20 @@
 // A document contains the time at which the API read its database. The document's age is the time since this read. An
 // old document in a cache therefore never looks new.
 
-// If the isolate's feed document is older than this, the isolate fetches a new document in the background.
+// A feed is a small document of the metadata API. If the isolate's copy is older than this, the isolate fetches a new
+// document in the background.
 const REFRESH_AGE_MILLISECONDS = 2_000;
 // The maximum age of a feed document. If the document is older, a request waits for a new one, unless a fetch has just
 // failed.
 const MAX_AGE_MILLISECONDS = 4_000;
 const WAIT_MILLISECONDS = 2_000; // the maximum time that a request waits for a new feed document
-// For this long after the start of a failed fetch, no request waits for a feed document. An outage of the metadata API
-// therefore delays only few requests.
+// After a fetch of a feed document has failed, requests do not wait for the document. This pause lasts for this number
+// of milliseconds from the start of the fetch. An outage of the metadata API therefore delays only few requests.
 const PAUSE_MILLISECONDS = 2_000;
 // The shortest time between two fetches of a feed document in the background. A fetch soon after another one would get
 // the same document from Workers Cache.
 const BACKGROUND_PAUSE_MILLISECONDS = 500;
-// The maximum age of the isolate's feed document. If the document is older, the health check of the feed fails.
+// The health check of a feed fails if the isolate's copy of the feed's document is older than this.
 export const OUTAGE_MILLISECONDS = 30_000;
 
 const FORMAT = 1;
@@ -32,8 +33,8 @@ export interface Current<T> {
 }
 
 /**
- * The functions that a feed needs. `fetch` gets the document of the feed with the given name. `waitUntil` lets a fetch
- * continue after the worker has sent its response.
+ * The functions with which the worker reads a feed, a small document of the metadata API. `fetch` gets the document of
+ * the feed with the given name. `waitUntil` lets a fetch continue after the worker has sent its response.
  */
 export interface FeedAccess {
   fetch: (name: string) => Promise<Response>;

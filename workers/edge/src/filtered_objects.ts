@@ -1,5 +1,6 @@
-// Filters documents by an edge policy. Workers Cache keeps one filtered copy of a document for each rule set
-// (rule_sets.ts). All clients with the same rule set share the copy.
+// Filters documents by an edge policy. Workers Cache keeps one filtered copy of a document for each rule set, that is,
+// for the policy's rules and the advisories that apply to a client (rule_sets.ts). All clients with the same rule set
+// share the copy.
 
 import { artifactsIn, unlisted } from "./artifacts";
 import { tagsOf } from "./cache_tags";
@@ -29,9 +30,9 @@ type Index = { text: string; answer: Response } | "absent";
  * Answers a request for a view of the document `key`. A view is either the filtered document, or a list of the
  * package's refused artifacts. Only the index of a package has such a list. The status is 200, 304 or 404.
  *
- * Returns undefined when no shield answers, or when the document has no such view. Throws `Unavailable` or
- * `InvalidDocument` when the edge policy or the advisories cannot be read. The function calls `l1` to fetch stored
- * objects.
+ * Returns undefined when no shield (a regional cache) answers, or when the document has no such view. Throws
+ * `Unavailable` or `InvalidDocument` when the edge policy or the advisories cannot be read. The function calls `l1` to
+ * fetch objects from L1, the cache at the edge.
  */
 export async function filteredObject(
   key: string,

@@ -1,21 +1,22 @@
-// Lets L1 store immutable objects with exactly the headers that clients get. The worker can then send a hit to the client
-// without changes. Documents are not stored in this way, because their headers vary between clients.
+// Lets L1, the cache at the edge, store immutable objects with exactly the headers that clients get. The worker can
+// then send a hit to the client without changes. Documents are not stored in this way, because their headers vary
+// between clients.
 
 import { BELOW_HEADER, BELOW_TIMING_HEADER, clientHeaders, isImmutable } from "./client_headers";
 import { PREDICTED_HEADER } from "./l1";
 import { digestIn, subjectOf } from "./subjects";
 
-// The name of the header that Workers Cache obeys in place of Cache-Control, and that it does not pass on
+// The name of the header that Workers Cache obeys in place of Cache-Control, and that it does not forward
 // (developers.cloudflare.com/workers/cache/configuration, "Header precedence").
 const L1_CACHING_HEADER = "cloudflare-cdn-cache-control";
-// A shield's response with one of these headers is not stored with the headers for clients. The client's headers then
-// also contain metadata, or the worker must read the metadata.
+// If a shield's response has one of these headers, the cache at the edge does not store it with the headers for
+// clients. The client's headers then also contain metadata, or the worker must read the metadata.
 const METADATA = ["x-amz-meta-next", "x-amz-meta-published", "x-amz-meta-revision"];
 
 /**
- * Returns the headers with which L1 stores an object, or undefined if the object is no immutable artifact. The stored
- * headers include the headers that clients get after a hit in L1. `given` and `status` are the headers and the status
- * of the shield's response.
+ * Returns the headers with which L1, the cache at the edge, stores an object, or undefined if the object is no
+ * immutable artifact. The stored headers include the headers that clients get after a hit in L1. `given` and `status`
+ * are the headers and the status of the shield's response.
  */
 export function finishedHeaders(
   key: string,

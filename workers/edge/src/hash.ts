@@ -1,5 +1,6 @@
-// A fast hash that orders the shields for an object and assigns clients to the variants of experiments. All isolates
-// compute the same hash of a text. The hash is not cryptographic, so it must not protect anything.
+// A fast hash that orders the shields (regional caches) for an object and assigns clients to the variants of
+// experiments. All isolates compute the same hash of a text. The hash is not cryptographic, so it must not protect
+// anything.
 
 /**
  * Returns a hash of the text: 32 bits of FNV-1a, with the final mix of MurmurHash3. Because of the final mix, the

@@ -166,8 +166,8 @@ async function currentRevocations(bindings: Bindings, ctx: ExecutionContext): Pr
 }
 
 /**
- * Returns the current document of a feed. The document is undefined for a stack without a metadata API. Never throws an
- * error.
+ * Returns the current document of a feed, which the metadata API serves. The document is undefined for a stack without
+ * a metadata API. Never throws an error.
  */
 async function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionContext): Promise<Current<T>> {
   if (metadataApiOf(bindings) === undefined) return { document: undefined, age: Infinity };

@@ -1,5 +1,6 @@
-// Adds the id of the client's install to each request to a shield, if the stack logs installs. Shields log the id
-// (docs/access-logs.md), and the model of co-downloads is trained from these logs.
+// If the stack logs installs, adds an install id to each request to a shield (a regional cache). An install id is a
+// pseudonym of a client for ten minutes. Shields log the id (docs/access-logs.md), and the model of which packages
+// clients download together is trained from these logs.
 
 import { createHmac } from "node:crypto";
 
@@ -8,22 +9,22 @@ import type { ShieldFlags } from "./experiments";
 
 type InstallFlag = Pick<ShieldFlags, "install">;
 
-/** The name of the request header with the id of an install, or with the text `prefetch`. */
+/** The name of the request header with an install id (a pseudonym of the client), or with the text `prefetch`. */
 export const INSTALL_HEADER = "X-Artifact-Edge-Install";
 const NO_INSTALL: InstallFlag = {};
 const PREFETCH: InstallFlag = { install: "prefetch" };
-// The period after which each principal gets a new install id.
+// The period after which each principal gets a new install id, the pseudonym of a client in logs.
 const SLOT_MILLISECONDS = 600_000;
 const CHARACTERS = 32; // the length of an install id: 128 bits in hex
-const REMEMBERED = 10_000; // the maximum number of `ids` (about 1 MB)
+const REMEMBERED = 10_000; // the maximum number of install ids in memory (about 1 MB)
 
 let slot = 0;
 const ids = new Map<string, string>();
 
 /**
- * Returns the flag `install` with the id of the client's install, or no flag if the stack logs no installs. A principal
- * keeps an id for up to 10 minutes. Shields cannot find out the principal of an id, because shields lack the token
- * signing key.
+ * Returns the flag `install` with the client's install id, or no flag if the stack logs no installs. A principal keeps
+ * an id for up to 10 minutes. Shields (regional caches) cannot find out the principal of an id, because shields lack
+ * the token signing key.
  */
 export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, principal: string, now: number): InstallFlag {
   if (LOG_INSTALLS === undefined) return NO_INSTALL;
@@ -39,7 +40,10 @@ export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, 
   return { install: id };
 }
 
-/** Returns the flag that marks a prefetch in logs, or no flag if the stack logs no installs. */
+/**
+ * Returns the flag that marks a request in the shields' logs as a prefetch, or no flag if the stack logs no install
+ * ids.
+ */
 export function prefetchFlag({ LOG_INSTALLS }: Bindings): InstallFlag {
   return LOG_INSTALLS === undefined ? NO_INSTALL : PREFETCH;
 }

@@ -10,7 +10,7 @@ import type { Place } from "./shields";
 
 /**
  * Fetches the object with a key. The headers may contain a range and validators. Returns a response with the status
- * 200, 206, 304, 404 or 416, or undefined when no shield answers.
+ * 200, 206, 304, 404 or 416, or undefined when no shield (a regional cache) answers.
  */
 export type L1 = (key: string, method: string, headers: Record<string, string>) => Promise<Response | undefined>;
 
@@ -23,9 +23,9 @@ export const FLAGS_HEADER = "x-artifact-edge-flags";
 /** The name of the response header that marks an object as too large for Workers Cache. */
 export const TOO_LARGE_HEADER = "x-artifact-edge-too-large";
 /**
- * The name of a header in requests and responses. In a request to L1, the header says that the request is a prefetch.
- * In a response, the header says that a prefetch stored this copy in L1 (prefetch.ts). The header is not part of the
- * cache key.
+ * The name of a header in requests and responses. In a request to L1, the cache at the edge, the header says that the
+ * request is a prefetch. In a response, the header says that a prefetch stored this copy in L1 (prefetch.ts). The
+ * header is not part of the cache key.
  */
 export const PREDICTED_HEADER = "x-artifact-edge-predicted";
 /** The name of the header that marks answers which bypass Workers Cache. */
@@ -34,25 +34,27 @@ export const BYPASS_HEADER = "x-artifact-edge-bypass";
 /**
  * The form in which the worker requests an object from L1. `objects`: the object as the origin stores it. `filtered`: a
  * document without the artifacts that an edge policy refuses. `refusals`: a list of a package's artifacts that names,
- * for each refused artifact, the rule that refuses it. `policy` is the id of the applied rules (rule_sets.ts).
+ * for each refused artifact, the rule that refuses it. `policy` is the id of the set of rules that the worker applies
+ * (rule_sets.ts).
  */
 export type View = { kind: "objects" } | { kind: "filtered" | "refusals"; policy: string };
 
 const STORED: View = { kind: "objects" };
-// The longest wait for the first byte from L1. The limit is high, because L1 may itself wait for shields
-// (shield_nodes.ts). Without a limit, an L1 that never answers would block requests forever.
+// The longest wait for the first byte from L1, the cache at the edge. The limit is high, because L1 may itself wait for
+// shields (shield_nodes.ts). Without a limit, an L1 that never answers would block requests forever.
 const FIRST_BYTE_MILLISECONDS = 30_000;
 const CHECK_MILLISECONDS = 1_000; // the period in which an isolate checks FIRST_BYTE_MILLISECONDS
 const firstByteLimit = new SharedLimit(FIRST_BYTE_MILLISECONDS, CHECK_MILLISECONDS, systemClock);
 const PATH = /^\/(?:(objects)|(filtered|refusals)\/((?:none|[0-9a-f]{64})(?:\.[0-9a-f]{64})?(?:~[0-9a-f]{1,6})?))\/(.+)$/;
 
 /**
- * Returns the function that fetches objects from L1, for a client at `place`. `cached` calls the cached entrypoint
- * through Workers Cache.
+ * Returns the function that fetches objects from L1, the cache at the edge, for a client at `place`. `cached` calls the
+ * cached entrypoint through Workers Cache.
  *
- * If an object is too large for the cache, the function calls `shields`, which requests the object from a shield with
- * the client's Range header. The shield then sends only the requested part. `flags` change how the cached entrypoint
- * requests objects from shields after a miss in L1. With `isPrefetch`, the requests to L1 are marked as prefetches.
+ * If an object is too large for the cache, the function calls `shields`, which requests the object from a shield (a
+ * regional cache) with the client's Range header. The shield then sends only the requested part. `flags` change how the
+ * cached entrypoint requests objects from shields after a miss in L1. With `isPrefetch`, the requests to L1 are marked
+ * as prefetches.
  */
 export function l1From(
   cached: Pick<Fetcher, "fetch">,
@@ -87,7 +89,7 @@ export function isEmpty(headers: object): boolean {
   return true;
 }
 
-/** Returns the function that fetches whole objects from L1 by their keys. */
+/** Returns the function that fetches whole objects from L1, the cache at the edge, by their keys. */
 export function readerOf(l1: L1): (key: string) => Promise<Response | undefined> {
   return (key) => l1(key, "GET", {});
 }
@@ -100,9 +102,9 @@ function bypassed(answer: Response | undefined): Response | undefined {
 }
 
 /**
- * Returns the URL path by which the worker requests the object `key` from L1. `view` selects the stored object, a
- * document without refused artifacts, or the list of refused artifacts. The path of a stored object is the same on
- * shields.
+ * Returns the URL path by which the worker requests the object `key` from L1, the cache at the edge. `view` selects the
+ * stored object, a document without refused artifacts, or the list of refused artifacts. The path of a stored object is
+ * the same on shields.
  */
 export function pathOf(key: string, view = STORED): string {
   const start = view.kind === "objects" ? "/objects/" : `/${view.kind}/${view.policy}/`;
@@ -110,8 +112,8 @@ export function pathOf(key: string, view = STORED): string {
 }
 
 /**
- * Reads the path of an L1 URL. Returns the object's key, and the form in which L1 returns the object. Returns undefined
- * for any other path.
+ * Reads the path of a URL of L1, the cache at the edge. Returns the object's key, and the form in which L1 returns the
+ * object. Returns undefined for any other path.
  */
 export function requestedIn(path: string): { key: string; view: View } | undefined {
   const [, stored, kind, policy, encoded] = PATH.exec(path) ?? [];
@@ -122,15 +124,18 @@ export function requestedIn(path: string): { key: string; view: View } | undefin
 }
 
 /**
- * Returns the client's coordinates, which a request to L1 has in a header. Returns undefined when the request has no
- * such header.
+ * Returns the client's coordinates, which a request to L1, the cache at the edge, has in a header. Returns undefined
+ * when the request has no such header.
  */
 export function placeIn(headers: Headers): Place | undefined {
   const [latitude, longitude] = (headers.get(PLACE_HEADER) ?? "").split(",").map(Number);
   return latitude === undefined || longitude === undefined ? undefined : { latitude, longitude };
 }
 
-/** Returns the header that carries the shield flags to shields, or no header when all flags have their default values. */
+/**
+ * Returns the header that carries the shield flags to shields (regional caches): which nodes to prefer, and whether to
+ * hedge. Returns no header when all flags have their default values.
+ */
 export function flagsHeader({ shieldPool, hedging, install }: ShieldFlags): Record<string, string> {
   const areUsual = shieldPool === undefined && hedging && install === undefined;
   return areUsual ? {} : { [FLAGS_HEADER]: JSON.stringify({ shieldPool, hedging, install }) };

@@ -21,7 +21,7 @@ export function isSatisfied(expression: string, patterns: readonly string[]): bo
   const tokens = expression.toLowerCase().split(TOKEN).filter((token) => token.trim() !== "");
   const parser = new Parser(tokens, (license) => patterns.some((pattern) => matches(pattern.toLowerCase(), license)));
   const found = parser.either();
-  // A text that is no valid expression counts as the name of one licence.
+  // A text that is no valid expression is treated as the name of one licence.
   return parser.isAtEnd && found !== undefined ? found : parser.accepts(expression.toLowerCase().trim());
 }
 

@@ -1,7 +1,7 @@
 // The memory tier of the edge worker. Each isolate keeps small immutable objects in its own memory if clients request
-// them often. Requests for these objects then do not reach L1. Before the worker reads the memory, it authorizes the
-// client, and checks the list of withdrawals and the edge policy. The memory therefore does not change which objects a
-// client can get.
+// them often. Requests for these objects then do not reach L1, the cache at the edge. Before the worker reads the
+// memory, it authorizes the client, and checks the list of withdrawals and the edge policy. The memory therefore does
+// not change which objects a client can get.
 
 import { setBounded } from "./bounded_map";
 import { isImmutable } from "./client_headers";
@@ -18,8 +18,8 @@ export interface MemoryLimits {
 
 /**
  * An object in memory. `headers` are the headers of responses with the object. `age` is the age of the object in
- * seconds when L1 sent it. `stored` is the time at which L1 sent the object. The isolate uses the object until the time
- * `until`.
+ * seconds when L1, the cache at the edge, sent it. `stored` is the time at which L1 sent the object. The isolate uses
+ * the object until the time `until`.
  */
 interface Kept {
   headers: Headers;
@@ -34,8 +34,9 @@ interface Kept {
   until: number;
 }
 
-// The isolate uses an object from memory for this number of milliseconds. A purge removes objects from L1 and from the
-// isolate that handles the purge request. All other isolates may use a purged object until this time has passed.
+// The isolate uses an object from memory for this number of milliseconds. A purge removes objects from L1, the cache at
+// the edge, and from the isolate that handles the purge request. All other isolates may use a purged object until this
+// time has passed.
 const FRESH_MILLISECONDS = 4_000;
 // The isolate keeps an object only if clients request it twice within this number of milliseconds. Without this
 // condition, the objects of one large install would displace the objects that many clients request.
@@ -160,7 +161,7 @@ export function fromMemory(
     const answer = await l1(key, method, headers);
     if (!isHot || answer === undefined || !isKeepable(answer, limits)) return answer;
     const body = await answer.arrayBuffer().catch(() => undefined);
-    // L1 broke off its answer, so the worker requests the object from L1 again.
+    // L1, the cache at the edge, did not send its whole answer, so the worker requests the object from L1 again.
     if (body === undefined) return l1(key, method, headers);
     memory.keep(key, headersOf(answer), body, limits, Date.now());
     return new Response(body, { headers: answer.headers });

@@ -18,8 +18,8 @@ const MAX_IN_FLIGHT = 20;
 let inFlight = 0;
 
 /**
- * Asks the metadata API for a token's entry. Returns the entry, undefined if no such token exists, or "unknown" if the
- * API does not answer.
+ * Requests a token's entry from the metadata API. Returns the entry, undefined if no such token exists, or "unknown" if
+ * the API does not answer.
  */
 export async function queryToken(api: MetadataApi, digest: string): Promise<string | undefined | "unknown"> {
   if (inFlight >= MAX_IN_FLIGHT) return "unknown";

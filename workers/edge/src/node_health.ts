@@ -1,23 +1,26 @@
-// Records for each shield node, in the isolate's memory, how long the node takes to answer and whether it has failed.
-// All times are in milliseconds.
+// Records for each shield node (a machine of a regional cache), in the isolate's memory, how long the node takes to
+// answer and whether it has failed. All times are in milliseconds.
 
-// The shortest time in milliseconds that the worker waits for a node before it sends a hedged request. A shield needs
-// 250 ms for a normal fetch from the origin. A shorter time would therefore cause a second request for each such fetch.
+// The shortest time in milliseconds that the worker waits for a shield node (a machine of a regional cache) before it
+// sends a hedged request. A shield needs 250 ms for a normal fetch from the origin. A shorter time would therefore
+// cause a second request for each such fetch.
 export const HEDGE_FLOOR = 300;
-// The longest time in milliseconds that the worker waits for a node before it sends a hedged request. The worker also
-// waits for this time if it has recorded fewer than LEAST_SAMPLES response times of the node.
+// The longest time in milliseconds that the worker waits for a shield node (a machine of a regional cache) before it
+// sends a hedged request. The worker also waits for this time if it has recorded fewer than LEAST_SAMPLES response
+// times of the node.
 export const HEDGE_CEILING = 1_000;
 const LEAST_SAMPLES = 50;
-const KEPT_SAMPLES = 128; // An isolate keeps the last 128 response times of each node. They take 1 KB for each node.
+// An isolate keeps the last 128 response times of each shield node. The times of one node take 1 KB.
+const KEPT_SAMPLES = 128;
 const FIRST_BACK_OFF = 5_000;
 const LONGEST_BACK_OFF = 60_000;
-// The number of lost hedged requests in a row after which a node counts as failed. A node loses a hedged request when
-// another node answers first. A node with normal response times loses about 1 of 100 requests.
+// The number of lost hedged requests in a row after which a shield node is treated as failed. A node loses a hedged
+// request when another node answers first. A node with normal response times loses about 1 of 100 requests.
 const LOSSES_OF_A_FAILURE = 3;
 
 interface Health {
-  failures: number; // the number of the node's latest requests that failed in a row
-  losses: number; // the number of the latest hedged requests in a row that another node answered before this node
+  failures: number; // how many of the latest requests to the shield node failed in a row
+  losses: number; // how many hedged requests in a row another node answered first
   failedAt: number;
   retryAt: number;
   samples: number[];
@@ -27,8 +30,8 @@ export class NodeHealth {
   readonly #nodes = new Map<string, Health>();
 
   /**
-   * Returns how long to wait for a node's answer before the worker sends a hedged request to another node: the 99th
-   * percentile of the node's latest response times.
+   * Returns how long to wait for a shield node's answer before the worker sends a hedged request to another node: the
+   * 99th percentile of the node's latest response times.
    */
   hedgeAfter(node: string): number {
     const samples = this.#nodes.get(node)?.samples ?? [];
@@ -37,15 +40,16 @@ export class NodeHealth {
   }
 
   /**
-   * Returns whether a failed node is still in its back-off. During the back-off, the worker tries other nodes first.
+   * Returns whether a failed shield node is still in its back-off time. During this time, the worker tries other nodes
+   * first.
    */
   isBackedOff(node: string, now: number): boolean {
     return (this.#nodes.get(node)?.retryAt ?? 0) > now;
   }
 
   /**
-   * Records that a request to the node starts. If the back-off of a failed node has ended, this request starts another
-   * back-off. Other requests therefore still prefer other nodes until this request is answered.
+   * Records that a request to the shield node starts. If the back-off of a failed node has ended, this request starts
+   * another back-off. Other requests therefore still prefer other nodes until this request is answered.
    */
   started(node: string, now: number): void {
     const health = this.#of(node);
@@ -59,8 +63,8 @@ export class NodeHealth {
   }
 
   /**
-   * Records a failed request to the shield machine `node`. `milliseconds` is the time from the start of the request to
-   * its failure. Simultaneous requests that fail count as one failure.
+   * Records a failed request to the shield node `node` (a machine of a regional cache). `milliseconds` is the time from
+   * the start of the request to its failure. Simultaneous requests that fail are recorded as one failure.
    */
   failed(node: string, milliseconds: number, now: number): void {
     const health = this.#of(node);
@@ -72,11 +76,12 @@ export class NodeHealth {
   }
 
   /**
-   * Records that another node answered a hedged request before this node. `milliseconds` is the time since the start of
-   * the request to this node.
+   * Records that another node answered a hedged request before this shield node. `milliseconds` is the time since the
+   * start of the request to this node.
    */
   lost(node: string, milliseconds: number, now: number): void {
-    // A loss within the node's usual response time does not count, because the node might still have answered in time.
+    // A lost hedged request is ignored if it ran for less than the node's usual response time. The node might still
+    // have answered in time.
     if (milliseconds < this.hedgeAfter(node)) return;
     const health = this.#of(node);
     health.losses += 1;
@@ -92,8 +97,8 @@ export class NodeHealth {
 }
 
 /**
- * Returns the back-off of a node after a number of failures in a row. The back-off is 5 s after the first failure. Each
- * further failure doubles it, up to 60 s.
+ * Returns the back-off time of a shield node after a number of failures in a row. The back-off is 5 s after the first
+ * failure. Each further failure doubles it, up to 60 s.
  */
 function backOff(failures: number): number {
   return Math.min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** (failures - 1));

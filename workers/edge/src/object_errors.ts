@@ -4,7 +4,7 @@ import { failure, ociFailure } from "./answers";
 import { matches } from "./grants";
 import type { ObjectRoute } from "./routes";
 
-/** Returns the error for an object that no shield could deliver. */
+/** Returns the error for an object that no shield (a regional cache) could deliver. */
 export function withoutShield({ ecosystem }: ObjectRoute): Response {
   return failure(ecosystem, 502, "no shield could answer", { "retry-after": "1" });
 }

@@ -8,7 +8,8 @@ import { boundsOf, partOf } from "./partial_content";
 import type { ObjectRoute } from "./routes";
 
 /**
- * Returns the answer to the client's request: 200, 206, 304, 404, 412 or 416. Returns undefined when no shield answers.
+ * Returns the answer to the client's request: 200, 206, 304, 404, 412 or 416. Returns undefined when no shield (a
+ * regional cache) answers.
  */
 export async function fetchObject(
   route: ObjectRoute,

@@ -20,7 +20,7 @@ export interface ListQuery {
   limit?: number;
   /** The client requests only the tags or digests after this tag or digest (query parameter `last`). */
   last?: string;
-  /** The artifact types of the referrers that the client asks for. Empty when the client asks for all types. */
+  /** The artifact types of the referrers that the client requests. Empty when the client requests all types. */
   artifactTypes: readonly string[];
 }
 

@@ -96,7 +96,8 @@ function referrerPart(url: string, { last, artifactTypes }: ListQuery, stored: u
 }
 
 function fitting(descriptors: readonly Descriptor[]): readonly Descriptor[] {
-  let left = INDEX_BYTES - 1024; // the number of bytes left for `manifests`; the other fields of the index get 1 KiB
+  // the number of bytes left for `manifests`; the other fields of the image index get 1 KiB
+  let left = INDEX_BYTES - 1024;
   const size = (descriptor: Descriptor): number => new TextEncoder().encode(`${JSON.stringify(descriptor)},`).length;
   const end = descriptors.findIndex((descriptor) => (left -= size(descriptor)) < 0);
   return end < 0 ? descriptors : descriptors.slice(0, Math.max(end, 1));

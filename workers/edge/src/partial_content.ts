@@ -29,7 +29,7 @@ export function partOf(whole: Response, { first, last, size }: Bounds): Response
   return new Response(body, { status: 206, headers });
 }
 
-/** Passes on the bytes from `first` to `last` of a stream, and then ends the stream. */
+/** Forwards the bytes from `first` to `last` of a stream, and then ends the stream. */
 function cut(first: number, last: number): TransformStream<Uint8Array, Uint8Array> {
   let position = 0;
   return new TransformStream({

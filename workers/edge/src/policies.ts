@@ -1,6 +1,6 @@
-// Finds the edge policy in force. A feed of the metadata API contains the digests of the latest policies and of the latest
-// data sets of advisories, with the newest first. Without a feed document, the worker reads the digests from an entry in
-// the key-value store. The policies are immutable objects at the origin (contract/edge_policies.py).
+// Finds the edge policy in force. A feed, a small document of the metadata API, lists the digests of the latest
+// policies and data sets of advisories. The newest come first. Without a feed document, the worker reads the digests
+// from an entry in the key-value store. The policies are immutable objects at the origin (contract/edge_policies.py).
 
 import { type Current, Feed } from "./feed";
 import { InvalidDocument } from "./fields";
@@ -71,9 +71,9 @@ export async function latestPolicies(
 }
 
 /**
- * Returns the newest valid edge policy among those that `digests` lists, or undefined for an empty list. If a policy
- * cannot be read, or if no policy is valid, returns the policy that the isolate applied last. Throws `Unavailable` if
- * the isolate has applied no policy yet.
+ * `digests` lists the digests of edge policies. Returns the newest valid policy in this list, or undefined for an empty
+ * list. If a policy cannot be read, or if no policy is valid, returns the policy that the isolate applied last. Throws
+ * `Unavailable` if the isolate has applied no policy yet.
  */
 export async function policyInForce(digests: Digests, read: Read): Promise<NamedPolicy | undefined> {
   const found = await documents.inForce(digests, read);
@@ -99,8 +99,8 @@ export async function policyOfVariant(
 }
 
 /**
- * Returns whether the worker applies the newest of the edge policies that `digests` lists. The worker applies a policy
- * only if the isolate can read the policy and the policy is valid.
+ * `digests` lists the digests of edge policies. Returns whether the worker applies the newest policy in this list. The
+ * worker applies a policy only if the isolate can read the policy and the policy is valid.
  */
 export async function isNewestInForce(digests: Digests, read: Read): Promise<boolean> {
   return documents.isNewestInForce(digests, read);

@@ -1,6 +1,6 @@
-// Decides which objects the worker prefetches into L1, and how many. The data for these decisions is in the isolate's
-// memory, and describes objects but no clients. A prefetch never answers a client, so prefetches do not change which
-// objects a client can get.
+// Decides which objects the worker prefetches into L1, the cache at the edge, and how many. The data for these
+// decisions is in the isolate's memory, and describes objects but no clients. A prefetch never answers a client, so
+// prefetches do not change which objects a client can get.
 
 import { setBounded } from "./bounded_map";
 import { PREDICTED_HEADER } from "./l1";
@@ -25,19 +25,20 @@ export interface Budget {
 // enough for the prefetches of one large install.
 const BURST = 1_000;
 const DEPTH = 16; // the longest chain of dependencies that the worker follows from the requested document
-// The maximum number of objects that wait for their prefetch. Documents and files wait in separate queues, and the
-// maximum applies to each queue.
+// Objects wait for their prefetch in two queues, one for documents and one for files. This is the maximum number of
+// objects in each queue.
 const QUEUED = 2_000;
 // The maximum number of milliseconds that an object waits in the queue of prefetches. After this time, clients no
-// longer need the object. A started prefetch counts as ended after the same time: 30 s after a response, the runtime
-// ends all remaining work of the request, and does not tell the worker.
+// longer need the object. A started prefetch is treated as ended after the same time, because 30 s after a response,
+// the runtime ends all remaining work of the request, and does not tell the worker.
 const WAIT_MILLISECONDS = 30_000;
 // After an isolate has queued a prefetch of a file, it does not prefetch the file again for this number of
 // milliseconds. An install rarely takes longer.
 const FILE_MILLISECONDS = 600_000;
-// An isolate waits for this number of milliseconds before it prefetches a document again. L1 answers with its copy of a
-// document for 65 s without waiting for a shield (registry/catalog/artifact.py, MUTABLE: `max-age` and
-// `stale-while-revalidate`). An earlier prefetch would only make L1 ask a shield whether this copy is current.
+// An isolate waits for this number of milliseconds before it prefetches a document again. L1, the cache at the edge,
+// answers with its copy of a document for 65 s without waiting for a shield, a regional cache
+// (registry/catalog/artifact.py, MUTABLE: `max-age` and `stale-while-revalidate`). An earlier prefetch would only make
+// L1 ask a shield whether this copy is current.
 //
 // For the same time, the isolate remembers which objects clients request after the document. The isolate therefore
 // prefetches these objects without another read of the document.
@@ -49,7 +50,8 @@ const REMEMBERED = 20_000; // the maximum number of entries in `#recent`, which 
 
 /**
  * An object that waits for its prefetch, or whose prefetch runs. `until` is a time limit. If the prefetch has not
- * started by then, the worker drops the object. If the prefetch still runs then, it no longer counts as running.
+ * started by then, the worker drops the object. If the prefetch still runs then, the worker no longer treats it as
+ * running.
  */
 export interface Waiting {
   expected: Expected;
@@ -65,7 +67,7 @@ export const budgetIn = settingOf(
 
 /**
  * The queues of objects that an isolate expects clients to request, and the isolate's remaining budget: how many
- * prefetches it may still send to shields.
+ * prefetches it may still send to shields (regional caches).
  */
 export class Predictions {
   readonly #urgent: Waiting[] = [];
@@ -76,8 +78,8 @@ export class Predictions {
   #running = new Set<Waiting>();
 
   /**
-   * Allows the worker more prefetches that reach shields. The worker calls this method for each authorized request of a
-   * client.
+   * Allows the worker more prefetches that reach shields (regional caches). The worker calls this method for each
+   * authorized request of a client.
    */
   earn({ share }: Budget): void {
     this.#allowance = Math.min(BURST, this.#allowance + share);
@@ -110,8 +112,8 @@ export class Predictions {
   }
 
   /**
-   * Returns the next object to prefetch, and counts the prefetch as running. Documents come before files. Returns
-   * undefined when no object waits, too many prefetches run, or shields may get no further prefetch.
+   * Returns the next object to prefetch, and records that its prefetch runs. Documents come before files. Returns
+   * undefined when no object waits, too many prefetches run, or shields (regional caches) may get no further prefetch.
    */
   take({ inFlight }: Budget, now: number): Waiting | undefined {
     for (const running of this.#running) if (running.until < now) this.#running.delete(running);
@@ -129,8 +131,8 @@ export class Predictions {
   }
 
   /**
-   * Records the end of a prefetch. If L1 had the object (`reachedShield` is false), the prefetch does not count against
-   * the allowance. The allowance limits only prefetches that reach shields.
+   * Records the end of a prefetch. If L1, the cache at the edge, had the object (`reachedShield` is false), the
+   * prefetch does not reduce the allowance. The allowance limits only prefetches that reach shields.
    */
   done(running: Waiting, reachedShield: boolean): void {
     this.#running.delete(running);
@@ -162,9 +164,9 @@ export class Predictions {
 }
 
 /**
- * Returns whether the worker prefetches what clients request after a document. `status` and `headers` are from L1's
- * answer with the document. The result is false if L1 stored the document for an earlier client request, because that
- * request has already caused the prefetches.
+ * Returns whether the worker prefetches what clients request after a document. `status` and `headers` are from the
+ * answer of L1, the cache at the edge, with the document. The result is false if L1 stored the document for an earlier
+ * client request, because that request has already caused the prefetches.
  */
 export function isWorthFollowing(status: number, headers: Headers): boolean {
   return status === 200 && (headers.get("cf-cache-status") !== "HIT" || headers.has(PREDICTED_HEADER));

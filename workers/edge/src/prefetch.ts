@@ -1,5 +1,5 @@
-// After the response to a client, prefetches into L1 the objects that clients are expected to request next. An error in
-// a prefetch has no effect on clients.
+// After the response to a client, prefetches the objects that clients are expected to request next. The prefetches
+// store the objects in L1, the cache at the edge. An error in a prefetch has no effect on clients.
 
 import { rulingOn } from "./enforcement";
 import { allows } from "./grants";
@@ -18,7 +18,10 @@ export interface Cause {
   grants: readonly string[];
   rules: RuleSet | undefined;
   userAgent: string;
-  /** Gives prefetches access to L1. `l1(view)` returns a function that fetches objects in the form `view` (l1.ts). */
+  /**
+   * Gives prefetches access to L1, the cache at the edge. `l1(view)` returns a function that fetches objects in the
+   * form `view` (l1.ts).
+   */
   l1: (view?: View) => L1;
 }
 
@@ -115,14 +118,14 @@ async function run(next: Waiting, progress: Progress, cause: Cause): Promise<voi
 }
 
 /**
- * Prefetches an object, and returns whether L1 asked a shield for the object. L1 asks no shield if L1 has a fresh copy,
- * or if the edge policy refuses the object.
+ * Prefetches an object, and returns whether L1, the cache at the edge, asked a shield (a regional cache) for the
+ * object. L1 asks no shield if L1 has a fresh copy, or if the edge policy refuses the object.
  */
 async function prefetch({ expected, depth }: Waiting, progress: Progress, cause: Cause): Promise<boolean> {
   const { route } = expected;
   // For a document, `known` lists the objects that clients request next, if the isolate remembers these objects. The
-  // worker then need not read the document from L1. L1 keeps documents for some seconds only, so reads often reach a
-  // shield.
+  // worker then need not read the document from L1, the cache at the edge. L1 keeps documents for some seconds only, so
+  // reads often reach a shield.
   const known = predictions.known(nameOf(route, cause), Date.now());
   if (known !== undefined) {
     expect(expected, known, "", depth + 1, cause);
@@ -150,7 +153,7 @@ async function prefetch({ expected, depth }: Waiting, progress: Progress, cause:
       expect(expected, list, "", depth + 1, cause);
     }
     start(progress, cause);
-    // L1 stores an object only if its body is read to the end.
+    // L1, the cache at the edge, stores an object only if the worker reads the body to the end.
     if (isHit) await answer.body?.cancel();
     else await answer.body?.pipeTo(new WritableStream());
   }
@@ -159,7 +162,8 @@ async function prefetch({ expected, depth }: Waiting, progress: Progress, cause:
 
 /**
  * Returns the name under which an isolate remembers the objects that clients request after a document. The name
- * contains the id of the rule set, because one rule set may refuse a document that another rule set allows.
+ * contains the id of the rule set (the edge policy's rules for a client), because one rule set may refuse a document
+ * that another rule set allows.
  */
 function nameOf({ key }: ObjectRoute, { rules }: Cause): string {
   return rules === undefined ? key : `${rules.id} ${key}`;

@@ -56,8 +56,8 @@ function isSame(candidate: Version, wanted: Version, text: string): boolean {
 }
 
 /**
- * Returns whether the candidate is before the wanted version (operator `<`). A pre-release of the wanted version does
- * not count as before the wanted version, unless the wanted version is a pre-release itself.
+ * Returns whether the candidate is before the wanted version (operator `<`). A pre-release of the wanted version is not
+ * treated as before the wanted version, unless the wanted version is a pre-release itself.
  */
 function isBefore(candidate: Version, wanted: Version): boolean {
   return compare(candidate.public, wanted.is_prerelease ? wanted.public : `${wanted.public}.dev0`) < 0;

@@ -26,7 +26,7 @@ export interface ObjectRoute {
   /** The OCI error code of the response when the origin does not have the object. */
   absent?: OciCode;
   /**
-   * For a list of tags or referrers: the part of the list that the client requests. Undefined for all other objects.
+   * The part of a list of tags or referrers that the client requests. Undefined for all other objects.
    */
   list?: ListQuery;
 }

@@ -27,8 +27,8 @@ const SEVERITIES: readonly Level[] = ["low", "medium", "high", "critical"];
 const expanded = new WeakMap<PackageAdvisories, WeakMap<Policy, readonly Rule[]>>();
 
 /**
- * Returns the rule set that applies to a principal, or undefined when there is neither an edge policy nor a data set of
- * advisories.
+ * Returns the rule set (rules of the edge policy, with advisories) that applies to a principal, or undefined when there
+ * is neither an edge policy nor a data set of advisories.
  */
 export function ruleSetOf(
   named: NamedPolicy | undefined,
@@ -43,8 +43,8 @@ export function ruleSetOf(
 }
 
 /**
- * Returns the rule set with this id. Throws `InvalidDocument` if the policy or the data set of advisories is invalid.
- * Throws `Unavailable` if the policy or the data set cannot be read.
+ * Returns the rule set (rules of the edge policy, with advisories) with this id. Throws `InvalidDocument` if the policy
+ * or the data set of advisories is invalid. Throws `Unavailable` if the policy or the data set cannot be read.
  */
 export async function ruleSetWith(id: string, read: Read): Promise<RuleSet> {
   const [documents = "", group = "0"] = id.split("~");

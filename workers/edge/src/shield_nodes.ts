@@ -1,5 +1,5 @@
-// Requests an object from the shields: first from the node that the object's key maps to. Another node gets the same
-// request when the first node fails or is slower than usual.
+// Requests an object from the shields (regional caches). The first request goes to the node that the object's key maps
+// to. Another node gets the same request when the first node fails or is slower than usual.
 
 import type { Bindings } from "./bindings";
 import type { ShieldFlags } from "./experiments";
@@ -9,18 +9,21 @@ import { pathOf } from "./l1";
 import { NodeHealth } from "./node_health";
 import { attempted, candidates, type Place, preferring, type Shield } from "./shields";
 
-const FIRST_BYTE_MILLISECONDS = 2_000; // the maximum time to wait for the first byte of a shield node's response
-// The maximum time to wait for the last shield node that the worker asks. This limit is higher than the limit for the
-// other nodes, because a late answer is better than an error. It is lower than pip's timeout of 15 s.
+// the maximum time to wait for the first byte of the response of a shield node (a regional cache)
+const FIRST_BYTE_MILLISECONDS = 2_000;
+// The maximum time to wait for the response of the last shield node (a machine of a regional cache) that gets a
+// request. This limit is higher than the limit for the other nodes, because a late answer is better than an error. It
+// is lower than pip's timeout of 15 s.
 const LAST_FIRST_BYTE_MILLISECONDS = 10_000;
 
 const health = new NodeHealth();
 let nodes: { text: string; shields: readonly Shield[] } | undefined;
 
 /**
- * Requests an object from shield nodes, and returns the first response with status 200, 206, 304, 404 or 416. Returns
- * undefined when no node sends such a response. `conditions` holds the headers for the request's range and validators.
- * `shieldPool` and `hedging` are flags of the experiment variants that the client is assigned to.
+ * Requests an object from shield nodes (machines of regional caches), and returns the first response with status 200,
+ * 206, 304, 404 or 416. Returns undefined when no node sends such a response. `conditions` holds the headers for the
+ * request's range and validators. `shieldPool` and `hedging` are flags of the experiment variants that the client is
+ * assigned to.
  */
 export async function fetchFromShields(
   key: string,
@@ -65,8 +68,8 @@ async function fetchFrom(
 }
 
 /**
- * Returns the shield nodes in the text of the binding SHIELDS. The function parses the text once, because the text
- * never changes during an isolate's life.
+ * Returns the shield nodes (machines of regional caches) in the text of the binding SHIELDS. The function parses the
+ * text once, because the text never changes during an isolate's life.
  */
 function shieldsOf(text: string): readonly Shield[] {
   if (nodes?.text !== text) nodes = { text, shields: JSON.parse(text) as Shield[] };

@@ -1,11 +1,12 @@
-// Orders the shield nodes for an object's key. The nodes of the region nearest to the client come first, and the nodes
-// of the farthest region last. Rendezvous hashing decides the order of the nodes within a region.
+// Orders the shield nodes (machines of regional caches) for an object's key. The nodes of the region nearest to the
+// client come first, and the nodes of the farthest region last. Rendezvous hashing decides the order of the nodes
+// within a region.
 
 import { matches } from "./grants";
 import { hashOf } from "./hash";
 
 export interface Shield {
-  host: string; // the node's host name and port
+  host: string; // the shield node's host name and port
   region: string;
   latitude: number;
   longitude: number;
@@ -17,8 +18,8 @@ export interface Place {
 }
 
 /**
- * Returns all shield nodes. The nodes of the region nearest to the client come first. Without the client's coordinates,
- * the regions keep their order in `shields`.
+ * Returns all shield nodes (machines of regional caches). The nodes of the region nearest to the client come first.
+ * Without the client's coordinates, the regions keep their order in `shields`.
  */
 export function candidates(shields: readonly Shield[], key: string, place: Place | undefined): Shield[] {
   const distance = new Map<Shield, number>(shields.map((shield, index) => [shield, place ? angle(shield, place) : index]));
@@ -36,9 +37,10 @@ export function candidates(shields: readonly Shield[], key: string, place: Place
 }
 
 /**
- * Returns the shield nodes that the worker asks for an object, one after the other. They are three nodes, or fewer if
- * the stack has fewer. `order` lists all nodes, the preferred nodes first. The function prefers nodes that have not
- * failed recently. If possible, the third node is in another region than the first, because a whole region may be down.
+ * Returns the shield nodes (machines of regional caches) to which the worker sends requests for an object, one after
+ * the other. The result has three nodes, or all nodes if the stack has fewer than three. `order` lists all nodes, the
+ * preferred nodes first. The function prefers nodes that have not failed recently. If possible, the third node is in
+ * another region than the first, because a whole region may be down.
  */
 export function attempted(order: readonly Shield[], isBackedOff: (node: Shield) => boolean): Shield[] {
   const usable = order.filter((node) => !isBackedOff(node));

@@ -2,7 +2,7 @@
 // and the body (docs/contracts.md, "Between the tiers").
 
 export const SIGNATURE_HEADER = "x-artifact-edge-signature";
-const SIGNATURE_SECONDS = 60; // the maximum difference between the times of signing and checking
+const SIGNATURE_SECONDS = 60; // the maximum difference between the times of signing and checking a request
 const ALGORITHM = { name: "HMAC", hash: "SHA-256" };
 const encoder = new TextEncoder();
 

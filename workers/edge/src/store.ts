@@ -51,8 +51,8 @@ const reader = new StoreReader(systemClock);
 
 /**
  * Returns the text of an entry. Throws the same errors as `StoreReader.text`. All requests of the isolate share one
- * `StoreReader`. If some requests get no answer from the store, the other requests therefore also stop asking the store
- * for a while.
+ * `StoreReader`. If some requests get no answer from the store, the other requests therefore also stop querying the
+ * store for a while.
  */
 export function entryText(store: Store, name: string): Promise<string | null> {
   return reader.text(store, name);

@@ -11,7 +11,7 @@ import validRange from "semver/ranges/valid";
 
 import { type ObjectRoute, route } from "./routes";
 
-/** The header in which shields list what clients request after the returned document. */
+/** The header in which shields (regional caches) list what clients request after the returned document. */
 export const NEXT_HEADER = "x-amz-meta-next";
 
 /**

@@ -17,8 +17,8 @@ export interface Entitlement {
 }
 
 /**
- * The sources of a token's grants. The worker first asks `store` (Workers KV). If `store` has no entry for the token,
- * the worker asks `api`. `revocations` says which entries are outdated.
+ * The sources of a token's grants. The worker first queries `store` (Workers KV). If `store` has no entry for the
+ * token, the worker queries `api`, the metadata API. `revocations` says which entries are outdated.
  */
 export interface Sources {
   store: KVNamespace;

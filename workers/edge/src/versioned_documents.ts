@@ -1,4 +1,4 @@
-// Finds which version of the edge policy, or of the data set of advisories, the worker applies. The versions are
+// Finds which version of the edge policy, or of the vulnerability advisories, the worker applies. The versions are
 // immutable objects at the origin, named by their digests.
 
 import { setBounded } from "./bounded_map";
@@ -8,7 +8,7 @@ import { Unavailable } from "./unavailable";
 
 export type Digests = readonly string[];
 
-/** Fetches an object by its key. Returns undefined when no shield answers. */
+/** Fetches an object by its key. Returns undefined when no shield (a regional cache) answers. */
 export type Read = (key: string) => Promise<Response | undefined>;
 
 export interface Named<T> {
@@ -16,10 +16,10 @@ export interface Named<T> {
   value: T;
 }
 
-const KEPT = 8; // the maximum number of entries in `#valid`, and in `#invalid`
+const KEPT = 8; // the maximum number of documents in each of the maps `#valid` and `#invalid`
 
 /**
- * Finds the newest valid version of a kind of document, such as the edge policy. `kind` names these documents in error
+ * Finds the newest valid version of a document, such as the edge policy. `kind` is the name of such documents in error
  * logs. `what` is the error message for clients if no version can be read.
  */
 export class VersionedDocuments<T> {
@@ -36,9 +36,9 @@ export class VersionedDocuments<T> {
   ) {}
 
   /**
-   * Returns the newest valid document among those that `digests` lists, or undefined for an empty list. If a document
-   * cannot be read, or if no document is valid, returns the document that the isolate applied last. Throws
-   * `Unavailable` if the isolate has applied no document yet.
+   * `digests` lists the digests of a document's versions. Returns the newest valid version in this list, or undefined
+   * for an empty list. If a version cannot be read, or if none is valid, returns the version that the isolate applied
+   * last. Throws `Unavailable` if the isolate has applied no version yet.
    */
   async inForce(digests: Digests, read: Read): Promise<Named<T> | undefined> {
     if (digests.length === 0) return (this.#last = undefined);
@@ -56,8 +56,8 @@ export class VersionedDocuments<T> {
   }
 
   /**
-   * Returns whether the worker applies the newest of the documents that `digests` lists. The worker applies an older
-   * document if it cannot read the newest document, or if the newest document is invalid.
+   * `digests` lists the digests of a document's versions. Returns whether the worker applies the newest version in this
+   * list. The worker applies an older version if the newest version is invalid or cannot be read.
    */
   async isNewestInForce(digests: Digests, read: Read): Promise<boolean> {
     try {

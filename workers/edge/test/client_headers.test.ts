@@ -44,7 +44,7 @@ test("an answer has the headers of L1's answer, private caching, and the tier th
     status: fc.constantFrom(200, 206),
   });
   fc.assert(fc.property(answer, ({ path, etag, verdict, caching, modified, isPredicted, age, milliseconds, status }) => {
-    // The size and the type depend only on the object's version. Real objects at the origin have the same property.
+    // In this test, an object's size and media type depend only on its version, as with real objects at the origin.
     const size = String(1_000 + (etag ?? "").length + Date.parse(modified) % 60_000);
     const type = `application/${modified.slice(-6, -4)}${etag?.slice(1, 2) ?? ""}`;
     const given: Record<string, string> = {

@@ -203,8 +203,8 @@ test("a Python project outside the grants is 404, so that uv tries its next inde
     assert.match(await seen(`/pypi/simple/${name}/`), /^404 .*: no such project, or this token does not allow pulling it/);
   }
   for (const name of ["acme-secret", "acme-web-2"]) assert.match(await seen(`/pypi/simple/${name}/`), /^403 /);
-  // The worker gave these answers without a request to a shield. The answers can therefore not reveal whether a project
-  // exists.
+  // The worker refused these requests without a request to a shield (a regional cache). Its answers can therefore not
+  // reveal whether a project exists.
   assert.deepEqual(shieldRequests, []);
   assert.match(await seen("/pypi/simple/acme-web/"), /^200 /);
   for (const path of ["/pypi/simple/", "/pypi/files/requests/requests-1.0.tar.gz", "/npm/requests"]) {
@@ -246,7 +246,7 @@ test("a revoked token ends its sessions within seconds", async () => {
 // This test must be the last test of the file, because it makes the key-value store silent. After such an outage, the
 // isolate sends only few reads to the store. This would change the results of later tests.
 test("a store that does not answer is replaced by the metadata API, and clients get 503 when that API does not answer either", async () => {
-  // The isolate must read the quarantine list before the key-value store fails.
+  // The isolate must read the quarantine list before the test makes the key-value store silent.
   assert.equal(await statusOf("/npm/web", bearer("reader")), 200);
   record("on-record-only", { principal: "bob", revision: 1, expires: 4_000_000_000, grants: ["npm:web:pull"] });
   stub.store = "silent";

@@ -1,6 +1,6 @@
 // Runs the deployed bundle of the edge worker in workerd, with stubs for Workers Cache, the key-value store, the
-// shields and the metadata API. The worker calls its own entrypoints `Objects` and `Feeds` through the stub of Workers
-// Cache.
+// shields (regional caches) and the metadata API. The worker calls its own entrypoints `Objects` and `Feeds` through
+// the stub of Workers Cache.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -29,7 +29,7 @@ export const stub: {
   apiStatus: number;
   feed: "works" | "fails" | "silent";
   shield: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Emulates Workers Cache: answers the worker's requests to L1. */
+  /** Emulates Workers Cache: answers the worker's requests to L1, the cache at the edge. */
   l1: (request: IncomingMessage, response: ServerResponse) => void;
   /** The result that `purge()` of Workers Cache returns. */
   purged: { success: boolean; errors: { code: number; message: string }[] };

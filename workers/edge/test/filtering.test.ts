@@ -210,7 +210,7 @@ test("a refused Python file and its metadata are 403 with the rule's name", asyn
   assert.equal(await status("/pypi/files/acme-greeter/acme_greeter-2.0-py3-none-any.whl"), 200);
   assert.match((await refusalOf("/pypi/files/other/other-1.0.tar.gz"))[1], /rule bad-wheel/);
   assert.match((await refusalOf("/pypi/files/other/other-2.0.tar.gz"))[1], /rule seven-days/);
-  // the policy allows this file, but the origin does not have the file
+  // the edge policy allows this file, but the origin does not have the file
   assert.equal(await status("/pypi/files/other/other-3.0.tar.gz"), 404);
 });
 

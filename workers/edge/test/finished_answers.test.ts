@@ -14,7 +14,7 @@ const IMMUTABLE = "public, max-age=31536000, immutable";
 const DIGEST = `sha256:${"a".repeat(64)}`;
 const FILE = "/npm/a/-/a-1.0.0.tgz";
 const ARTIFACTS = [FILE, "/pypi/files/a/a-1.whl", `/v2/a/blobs/${DIGEST}`, `/v2/a/manifests/${DIGEST}`];
-// The headers of a shield's response to a request for an immutable object.
+// The headers of the response of a shield (a regional cache) to a request for an immutable object.
 const GIVEN = {
   "cache-control": IMMUTABLE,
   "content-length": "4",
@@ -25,7 +25,8 @@ const GIVEN = {
   "server-timing": "shield;dur=3",
   "x-cache": "shield; hit",
 };
-// Headers that only L1 needs. The emulated cache does not remove all of them, so clients in this test may see some.
+// Headers that only L1, the cache at the edge, needs. The emulated cache does not remove all of them, so clients in
+// this test may see some.
 const OF_L1 = ["cf-cache-status", "date", "x-artifact-edge-below", "x-artifact-edge-below-timing"];
 const OF_THE_TIER = ["server-timing", "x-cache"];
 

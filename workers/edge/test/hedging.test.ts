@@ -8,7 +8,7 @@ import { FakeClock } from "./clock";
 /** Emulates servers that answer after some milliseconds, fail at once ("fails") or never answer ("silent"). */
 function race(...places: (number | "fails" | "silent")[]) {
   const clock = new FakeClock();
-  // for each request that has started: the index of the server, and the start time
+  // each entry has the index of a server, and the time at which the request to this server started
   const started: [number, number][] = [];
   const ended: [number, Outcome, number][] = [];
   const aborted: number[] = [];

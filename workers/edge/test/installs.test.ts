@@ -1,5 +1,6 @@
-// Tests the ids of installs that the edge worker sends to shields. Some tests call the function that makes the ids, and
-// others run the deployed bundle. The stack logs installs, and the worker prefetches nothing.
+// Tests the install ids that the edge worker sends to shields (regional caches). An install id is a pseudonym of a
+// client. Some tests call the function that makes the ids, and others run the deployed bundle. The stack logs installs,
+// and the worker prefetches nothing.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -34,7 +35,9 @@ beforeEach(() => {
 
 const idOf = (principal: string, now: number, bindings = ON): string | undefined => installFlag(bindings, principal, now).install;
 
-/** Requests a new object with each token. Returns all install ids that shields have received. */
+/**
+ * Requests a new object with each token. Returns all install ids (pseudonyms of clients) that shields have received.
+ */
 async function idsOf(...tokens: string[]): Promise<unknown[]> {
   for (const [number, token] of tokens.entries()) {
     await (await fetch(`${edge}/npm/web/-/web-${number}.0.0.tgz`, { headers: bearer(token) })).arrayBuffer();
@@ -48,7 +51,7 @@ test("a principal has one id for ten minutes, with all its tokens", async () => 
   const slot = (): number => Math.floor(Date.now() / (10 * MINUTE));
   const begun = slot();
   let ids = await idsOf("reader", "second", "other");
-  // If a new time slot has begun, all ids have changed.
+  // An install id changes with each time slot of ten minutes. If a new slot has begun, all ids have changed.
   if (begun !== slot()) ids = (await idsOf("reader", "second", "other")).slice(-3);
   const [first, second, other] = ids;
   assert.match(String(first), /^[0-9a-f]{32}$/);
@@ -64,7 +67,7 @@ test("a principal's id differs between time slots, and two principals' ids diffe
 
 test("the id is secret without the key of the edge", () => {
   const here = idOf("alice", NOON);
-  idOf("alice", NOON - 10 * MINUTE); // this call clears all remembered ids
+  idOf("alice", NOON - 10 * MINUTE); // this call makes the worker forget all install ids
   assert.notEqual(here, idOf("alice", NOON, { ...ON, TOKEN_SIGNING_KEY: "another" }));
 });
 

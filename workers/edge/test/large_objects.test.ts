@@ -1,5 +1,5 @@
-// Tests objects that are too large for Workers Cache: the edge worker fetches them from a shield, each time only the bytes
-// that the client requests.
+// Tests objects that are too large for Workers Cache. For each request, the edge worker fetches only the requested
+// bytes of such an object from a shield (a regional cache).
 
 import assert from "node:assert/strict";
 import { type IncomingMessage, request, type ServerResponse } from "node:http";
@@ -13,8 +13,8 @@ const BODY = Buffer.from("0123456789".repeat(10));
 const LARGEST = 512 * 1024 * 1024;
 
 /**
- * Emulates a shield with an object of `size` bytes. The shield answers requests for ranges. To a request for the whole
- * object, the shield sends only the headers and the first bytes.
+ * Emulates a shield (a regional cache) with an object of `size` bytes. The shield answers requests for ranges. To a
+ * request for the whole object, the shield sends only the headers and the first bytes.
  */
 function shieldWith(size: number): (asked: IncomingMessage, response: ServerResponse) => void {
   return (asked, response) => {

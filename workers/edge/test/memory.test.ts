@@ -17,7 +17,10 @@ moreBindings.set("MEMORY", JSON.stringify(LIMITS));
 const fileOf = (name: string): string => `/npm/${name}/-/${name}-1.0.0.tgz`;
 const IMMUTABLE = "public, max-age=31536000, immutable";
 
-/** Makes the stub of the shields answer each request with this body, this Cache-Control and the headers in `more`. */
+/**
+ * Makes the stub of the shields (regional caches) answer each request with this body, this Cache-Control and the
+ * headers in `more`.
+ */
 function serve(body: string | Buffer, caching: string, more: Record<string, string> = {}): void {
   const headers = { "cache-control": caching, "content-length": body.length, "x-cache": "shield; hit", "server-timing": "shield;dur=5", etag: '"1"' };
   stub.shield = (_, response) => void response.writeHead(200, { ...headers, ...more }).end(body);

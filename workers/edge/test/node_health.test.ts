@@ -1,4 +1,5 @@
-// Unit tests of what an isolate records about shield nodes, and of the nodes that it chooses for an object.
+// Unit tests of what an isolate records about shield nodes (machines of regional caches), and of the nodes that it
+// chooses for an object.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -15,7 +16,8 @@ test("a hedge starts after the node's 99th percentile, within bounds, and after 
   for (let count = 0; count < 100; count++) health.answered("node", 1);
   assert.equal(health.hedgeAfter("node"), 450);
   for (let count = 0; count < 128; count++) health.answered("node", 1);
-  // The isolate keeps only a node's last 128 response times. The two times of 450 ms are no longer among them.
+  // The isolate keeps only the last 128 response times of a shield node. The two earlier times of 450 ms are no longer
+  // among them.
   assert.equal(health.hedgeAfter("node"), HEDGE_FLOOR);
   for (let count = 0; count < 128; count++) health.answered("node", 5_000);
   assert.equal(health.hedgeAfter("node"), HEDGE_CEILING);
@@ -53,7 +55,8 @@ test("a node that loses three hedged requests in a row counts as failed", () => 
   health.answered("node", 1);
   [1_100, 1_100].forEach(lose);
   assert.ok(!health.isBackedOff("node", now));
-  // A lost request that ran for only 10 ms does not count, because a healthy node may need longer to answer.
+  // A hedged request that another node answered after only 10 ms is not counted as a failure, because a healthy node
+  // may need longer to answer.
   lose(10);
   assert.ok(!health.isBackedOff("node", now));
   lose(1_100);

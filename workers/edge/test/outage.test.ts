@@ -1,5 +1,5 @@
 // Tests what an isolate of the edge worker decides while the home region is down for a day. During this outage, the
-// metadata API does not answer, but Workers KV and the shields work. The tests move the clock.
+// metadata API does not answer, but Workers KV and the shields (regional caches) work. The tests move the clock.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -124,8 +124,8 @@ test("the changes of the last document before the outage count for the whole day
   assert.equal(await grantsOf("leaked"), "refused");
   await outage(async () => {
     assert.equal(await grantsOf("leaked"), "refused");
-    // The revocation feed has a newer revision of the token `narrowed` than Workers KV. The worker answers
-    // "unavailable" until Workers KV has the new grants.
+    // The revocation feed has a newer revision of the token `narrowed` than Workers KV: the token's grants were
+    // reduced. The worker answers "unavailable" until Workers KV has the new grants.
     const isShown = now > start + HOUR;
     if (isShown) put("narrowed", ["npm:other:pull"], { revision: 2 });
     assert.deepEqual(await grantsOf("narrowed"), isShown ? ["npm:other:pull"] : "unavailable");

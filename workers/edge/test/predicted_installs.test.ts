@@ -1,5 +1,6 @@
-// Tests which requests to shields have an install id. In a stack with prefetches, requests have an id only if the
-// client gets no prefetches. Prefetches themselves have the text `prefetch` in place of an id.
+// Tests which requests to shields (regional caches) have an install id, a pseudonym of the client. In a stack with
+// prefetches, requests have an id only if the client gets no prefetches. Prefetches themselves have the text `prefetch`
+// in place of an id.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -48,7 +49,7 @@ test("only clients without prediction have an id, and prefetches have a mark", a
   };
   for (const variant of ["on", "off"]) grant(variant, ["npm:*:pull"], 4_000_000_000, principalIn(variant));
   let tries = 0;
-  // Prediction is on for all clients until the worker applies POLICY.
+  // The worker prefetches predicted requests for all clients until it applies POLICY.
   await eventually(async () => {
     const path = `off-${(tries += 1)}`;
     await (await fetch(`${edge}/npm/${path}/-/${path}-1.0.0.tgz`, { headers: bearer("off") })).arrayBuffer();

@@ -18,9 +18,9 @@ interface Stored {
   headers?: Record<string, string>;
 }
 
-const objects = new Map<string, Stored>(); // the objects that the shields have
+const objects = new Map<string, Stored>(); // the objects that the shields (regional caches) have
 const cache = new Map<string, { headers: IncomingMessage["headers"]; body: Buffer }>();
-let requested: string[] = []; // the keys of the objects that the worker requested from the shields
+let requested: string[] = []; // the keys of the objects that the worker requested from the shields (regional caches)
 
 const keyOf = (path: string): string => path.slice("/objects/".length).split("/").map(decodeURIComponent).join("/");
 
@@ -61,7 +61,7 @@ beforeEach(() => {
   };
 });
 
-/** Returns L1's copy of the object whose URL ends with `path`. */
+/** Returns the copy in L1, the cache at the edge, of the object whose URL ends with `path`. */
 const copyOf = (path: string) => [...cache].find(([url]) => url.endsWith(path))?.[1];
 
 /** Publishes an npm package. Each entry in `list` names a version and the packages to prefetch with it. */
@@ -223,7 +223,7 @@ test("the worker prefetches only what the client may pull", async () => {
       assert.equal(status, granted.includes(start) ? 200 : 403);
       if (status === 200) await awaitKeys(tarball(of(start), "1.0.0"));
       const allowed = new Set(granted.flatMap((each) => [document(of(each)), tarball(of(each), "1.0.0")]));
-      // Prefetches of earlier runs can arrive late. The test therefore checks only the keys of this run.
+      // Prefetches of earlier runs can arrive late. The test therefore checks only the object keys of the current run.
       const ofThisRun = requested.filter((key) => key.startsWith(`npm/${prefix}`));
       assert.deepEqual(ofThisRun.filter((key) => !allowed.has(key)), []);
     }),
@@ -251,9 +251,9 @@ test("a version that the edge policy refuses is not prefetched, and documents ar
   await awaitKeys(tarball("policy-a", "1.0.0"), tarball("policy-c", "1.0.0"), tarball("policy-b", "1.0.0"));
   const filtered = copyOf(`/filtered/${digest}/${document("policy-b")}`);
   assert.ok(filtered !== undefined);
-  // L1 keeps prefetched documents for 20 s instead of 5 s. The worker may make a filtered document from a prefetched
-  // document that is already 20 s old. The filtered document must not last another 20 s, so it has the origin's
-  // Cache-Control.
+  // L1, the cache at the edge, keeps prefetched documents for 20 s instead of 5 s. The worker may make a filtered
+  // document from a prefetched document that is already 20 s old. The filtered document must not last another 20 s, so
+  // it has the origin's Cache-Control.
   assert.equal(filtered.headers["cache-control"], mutable);
   assert.equal(copyOf(`/objects/${document("policy-b")}`)?.headers["cache-control"], "public, max-age=20, stale-while-revalidate=45");
   assert.ok(!requested.includes(tarball("policy-b", "2.0.0")), requested.join());

@@ -1,4 +1,4 @@
-// Tests how long L1 uses a prefetched document.
+// Tests how long L1, the cache at the edge, uses a prefetched document.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,5 +1,5 @@
-// Tests purges of L1. The tests check who may request a purge, and which tags a purge request may name. They also check
-// how the worker reports that a request exceeds a limit of Workers Cache.
+// Tests purges of L1, the cache at the edge. The tests check who may request a purge, and which tags a purge request
+// may name. They also check how the worker reports that a request exceeds a limit of Workers Cache.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";

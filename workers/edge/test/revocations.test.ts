@@ -30,7 +30,7 @@ async function laterStatus(path: string, token: string): Promise<number> {
   return 200;
 }
 
-// This test must be the first one, because it needs an isolate that has never had a feed document.
+// This test must be the first test of the file, because it needs an isolate that has never had a feed document.
 test("without a feed, the store's entries count, and a health check fails", async () => {
   stub.feed = "fails";
   grant("early", ["npm:*:pull"]);

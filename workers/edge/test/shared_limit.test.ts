@@ -53,7 +53,7 @@ test("many waiting requests need one timer, and each ends at the first check aft
 
 test("when the runtime has cancelled the timer, the next request ends the waits that are over", async () => {
   const clock = new FakeClock();
-  const lossy = { now: clock.now, after: () => () => undefined }; // timers never fire
+  const lossy = { now: clock.now, after: () => () => undefined }; // with this clock, timers never fire
   const limit = new SharedLimit(1_000, 100, lossy);
   let result = "none yet";
   void answerWithin(limit, () => never, () => undefined).then(() => (result = "ended"));
@@ -94,10 +94,10 @@ test("in workerd, a silent server delays no request beyond the limit, also after
   const { port } = JSON.parse(line.toString().split("\n")[0]!) as { port: number };
   const status = async (path: string): Promise<number> => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
 
-  // The only request of the isolate ends by its own timer.
+  // The server never answers this path. The isolate's only request therefore ends by its own timer.
   assert.equal(await status("/silent"), 504);
 
-  // This request starts the timer, and ends before the silent requests.
+  // This request starts the timer, and ends before the three requests that the server never answers.
   const first = status("/works");
   let isOver = false;
   const silent = Promise.all([1, 2, 3].map(() => status("/silent"))).finally(() => (isOver = true));

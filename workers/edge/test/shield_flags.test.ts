@@ -1,5 +1,5 @@
-// Unit tests of `hedging` and `shieldPool`, two flags of experiments. The flags decide which shield nodes get a
-// request, and when a second node gets the request.
+// Unit tests of `hedging` and `shieldPool`, two flags of experiments. The flags decide which shield nodes (machines of
+// regional caches) get a request, and when a second node gets the request.
 
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
@@ -31,8 +31,8 @@ const IN_THE_US = { latitude: 39, longitude: 0 };
 beforeEach(() => mock.timers.reset());
 
 /**
- * Requests an object from shield nodes. Each node answers with the result of `answer`. Returns the worker's response,
- * and the names of the nodes that the worker asked.
+ * Requests an object from shield nodes (machines of regional caches). Each node answers with the result of `answer`.
+ * Returns the worker's response, and the names of the nodes to which the worker sent requests.
  */
 function request(
   flags: Partial<ShieldFlags>,

@@ -1,4 +1,5 @@
-// Tests the deployed bundle of the edge worker with shield nodes that accept a connection and never answer.
+// Tests the deployed bundle of the edge worker with shield nodes (machines of regional caches) that accept a connection
+// and never answer.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -20,7 +21,8 @@ test("while a node is silent, another one answers, and the silent connection is 
   assert.deepEqual([answer.status, await answer.text()], [200, "body"]);
   const [first, second, ...more] = shieldRequests.map(({ host }) => host);
   assert.notEqual(first, second);
-  // On a slow machine, a second may pass before an answer arrives. The worker then also asks a third node.
+  // On a slow machine, a second may pass before an answer arrives. The worker then also sends the request to a third
+  // shield node.
   assert.ok(more.length <= 1);
   if (!silent[0]!.socket.destroyed) await once(silent[0]!.socket, "close", { signal: signal() });
 });

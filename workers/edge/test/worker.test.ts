@@ -1,5 +1,5 @@
-// Tests the deployed bundle of the edge worker: which clients are authorized, which shield the worker queries, and
-// which parts of the shield's answer reach the client.
+// Tests the deployed bundle of the edge worker: which clients are authorized, which shield (a regional cache) the
+// worker queries, and which parts of the shield's answer reach the client.
 
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
