@@ -1,10 +1,10 @@
 """Measures how much longer an install of packages takes while one of the two shields near the client never answers.
 
-`python -m bench.dead_shield` starts the network of `make up` in a temporary directory. The program alternates between
-installs with two working shields and installs during which one shield is frozen. `npm install express` requests 68
-documents and then 68 tarballs over 15 connections. An install of this benchmark also sends 136 requests over 15
-connections, but it requests only tarballs. No cache holds these tarballs. After each install, the program waits until
-the shield answers the edge again.
+`python -m bench.dead_shield` starts the network of `make up` in a temporary directory. A shield is a regional cache.
+The program alternates between installs with two working shields and installs during which one shield is frozen. `npm
+install express` requests 68 documents and then 68 tarballs over 15 connections. An install of this benchmark also sends
+136 requests over 15 connections, but it requests only tarballs. No cache holds these tarballs. After each install, the
+program waits until the shield answers the edge again.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ _RECOVERY_SECONDS = 120
 
 
 class Bench:
-    """Simulates installs of packages on a running sandbox, with a client near the two shields of one region."""
+    """Simulates installs of packages on a running sandbox (the emulated clouds on this machine). The client is near the
+    two shields (regional caches) of one region.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -78,8 +80,8 @@ class Bench:
             return asyncio.run(self._requested(waves))
 
     def wait_for_recovery(self) -> None:
-        """Sends requests to the edge until the log of the shield machine shows that the machine has answered one of
-        these requests.
+        """Sends requests to the edge until the log of a shield machine (a regional cache) shows that this machine has
+        answered one of these requests.
         """
         log = self._sandbox.path("machines", self.machine, "root/var/log/artifact-edge/access.log")
         deadline = time.monotonic() + _RECOVERY_SECONDS

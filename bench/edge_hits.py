@@ -2,10 +2,10 @@
 
 `python -m bench.edge_hits` starts the network of `make up` in a temporary directory. It also starts four copies of the
 workerd process of one PoP (point of presence). Each copy runs a different script: the edge worker, the edge worker with
-a memory for small objects, a worker that only passes requests on to L1, and a worker that always returns the same
-bytes. Requests reach the copies directly, without emulation/cloudflare/pop/front.js. The program wrk sends requests to
-one copy after another. The benchmark prints the ratios of the copies' speeds. These ratios depend less on the machine
-than the speeds themselves.
+a memory for small objects, a worker that only forwards requests to L1, and a worker that always returns the same bytes.
+Requests reach the copies directly, without emulation/cloudflare/pop/front.js. The program wrk sends requests to one
+copy after another. The benchmark prints the ratios of the copies' speeds. These ratios depend less on the machine than
+the speeds themselves.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ export default { fetch: (request) => new Response(bodies.get(new URL(request.url
 @dataclass(frozen=True)
 class Copy:
     """One of the measured copies of a PoP's workerd process. The copy has the configuration of the PoP and its own
-    worker script. The benchmark checks that the script answers with the header `X-Cache: <verdict>`. If `verdict` is
-    None, the benchmark does not check this header.
+    worker script. The benchmark checks that the script answers with the header `X-Cache: <verdict>`, which says which
+    cache had the object. If `verdict` is None, the benchmark does not check this header.
     """
 
     name: str
@@ -83,8 +83,8 @@ class Copy:
 
 @dataclass(frozen=True)
 class Measured:
-    """The results of one run of wrk. `rate` is the number of answers per second. `microseconds` is the processor time
-    that workerd and L1 need for one answer.
+    """The results of one run of the load generator wrk. `rate` is the number of answers per second. `microseconds` is
+    the processor time that workerd and L1 (the cache at the edge) need for one answer.
     """
 
     rate: float
@@ -95,14 +95,14 @@ WORKER, MEMORY = Copy("worker", "edge; hit", _FIRST_PORT), Copy("memory", "memor
 PASS_THROUGH, CONSTANT = Copy("pass-through", None, _FIRST_PORT + 4), Copy("constant", None, _FIRST_PORT + 6)
 COPIES = (WORKER, PASS_THROUGH, CONSTANT, MEMORY)
 # Pairs of copies whose speeds the benchmark compares. Each entry has the size of the requested object, the measured
-# copy of workerd, and the copy that is the reference. The worker keeps no objects of 1 MB in its memory, so MEMORY is
-# compared only for 10 KB.
+# copy of workerd, and the copy that is the reference. MEMORY, the worker with a memory for small objects, does not
+# store objects of 1 MB. It is therefore compared only for 10 KB.
 RATIOS = (("10 KB", WORKER, PASS_THROUGH), ("1 MB", WORKER, PASS_THROUGH), ("10 KB", MEMORY, CONSTANT))
 
 
 class Bench:
-    """Four copies of a PoP's workerd in a running sandbox, and the objects that the benchmark requests from the
-    copies.
+    """Four copies of a PoP's workerd in a running sandbox (emulated clouds on this machine), and the objects that the
+    benchmark requests from the copies.
     """
 
     def __init__(self, sandbox: Sandbox, connections: int) -> None:
@@ -189,8 +189,8 @@ class Bench:
 def write_copy(source: Path, directory: Path, copy: Copy, address: str) -> None:
     """Writes the configuration of a copy of workerd to `directory`. `source` is the directory with the configuration of
     the PoP's workerd. `address` is the IP address on which the PoP listens. The copy keeps the name and the version of
-    the PoP's worker script. L1's cache keys begin with this name and version, so all copies find the same objects in
-    L1.
+    the PoP's worker script. The keys in L1, the cache at the edge, begin with this name and version. All copies
+    therefore find the same objects in L1.
     """
     shutil.copytree(source, directory)
     (script,) = (directory / "scripts").glob("*/*")
@@ -236,8 +236,8 @@ def key(size: int) -> str:
 
 
 def _moved(text: str, address: str, clients: int, to: int, cache: int, cache_to: int) -> str:
-    """Returns workerd's configuration with two other ports. Replaces the port for clients, `clients`, by `to`. Replaces
-    the port for L1's requests after a miss, `cache`, by `cache_to`.
+    """Returns workerd's configuration with two other ports. The port `to` replaces `clients`, the port for clients. The
+    port `cache_to` replaces `cache`, the port for the requests that L1 (the cache at the edge) sends after a miss.
     """
     text = text.replace(f'address = "{address}:{clients}"', f'address = "{address}:{to}"')
     return text.replace(f'address = "{address}:{cache}"', f'address = "{address}:{cache_to}"')

@@ -152,7 +152,9 @@ def main() -> None:
 
 
 def measure(workers: Mapping[str, Running], rounds: int) -> dict[str, list[float]]:
-    """Measures each worker once in each round. If the machine is slow for a while, all workers are equally affected."""
+    """Measures each compared version of the edge worker once in each round. If the machine is slow for a while, all
+    workers are equally affected.
+    """
     for worker in workers.values():
         worker.microseconds(_WARMING_CALLS)
     measured: dict[str, list[float]] = {name: [] for name in workers}

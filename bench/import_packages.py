@@ -91,8 +91,8 @@ def make_packages(directory: Path, number: int) -> None:
 
 
 def stack(sandbox: Sandbox, url: str) -> dict[str, Any]:
-    """Creates the resources that an import needs in the emulated clouds: a bucket, a metadata table, a secret with the
-    key that signs purge requests, and a key-value namespace.
+    """Creates the resources that an import of packages needs in the emulated clouds: a bucket, a metadata table, a
+    secret with the key that signs purge requests, and a key-value namespace.
 
     Returns stack outputs that name the resources and contain the edge worker's address `url`.
     """

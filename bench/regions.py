@@ -49,8 +49,8 @@ class Preview:
 
 
 def widened(config: dict[str, Any]) -> dict[str, Any]:
-    """Returns the config of the stack prod with shields in 40 regions (REGIONS_WANTED). The added regions belong
-    alternately to AWS and Google Cloud.
+    """Returns the config of the stack prod with shields (regional caches) in 40 regions (REGIONS_WANTED). The added
+    regions belong alternately to AWS and Google Cloud.
     """
     shields = list(config["artifact-edge:shields"])
     there = {shield["region"] for shield in shields}

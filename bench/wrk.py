@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 def check_installed() -> None:
-    """Ends the program if wrk is not installed."""
+    """Ends the program if the load generator wrk is not installed."""
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is missing; on Debian: apt-get install wrk")
 

@@ -1,4 +1,6 @@
-"""Configures pytest, and provides the fixture `up`: the sandbox of `make up`, which starts once for all tests."""
+"""Configures pytest. Provides the fixture `up`: the sandbox of `make up` (emulated clouds on this machine), which
+starts once for all tests.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +24,15 @@ pytest.register_assert_rewrite("tests.support")
 gc.set_threshold(50_000, 20, 50)
 
 
-# The prefix of the test sandbox's IP addresses. The environment variable ARTIFACT_EDGE_LOOPBACK can set another prefix.
+# The prefix of the IP addresses of the test sandbox (emulated clouds on this machine). The environment variable
+# ARTIFACT_EDGE_LOOPBACK can set another prefix.
 _LOOPBACK = "127.90"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that share the sandbox of the fixture `up`. All other tests make separate sandboxes."""
+    """Marks the tests that share the sandbox (the emulated clouds) of the fixture `up`. All other tests make separate
+    sandboxes.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and "up" in item.fixturenames:
             item.add_marker("shares_a_sandbox")
@@ -52,7 +57,9 @@ def _made_once() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
 
 @pytest.fixture(scope="session")
 def up() -> Iterator[Up]:
-    """Yields a sandbox that runs in a temporary directory, as `make up` starts it."""
+    """Yields a sandbox (emulated clouds, machines and clients) that runs in a temporary directory, as `make up` starts
+    it.
+    """
     # The fixture imports these modules itself, because their import takes long and unit tests do not need them.
     from emulation.layout import LOOPBACK_VARIABLE, Sandbox
     from local.checkout import CHECKOUT

@@ -77,7 +77,7 @@ class PacedClient:
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Returns a percentile: the smallest of the values for which at least `percent` % of the values are not larger."""
+    """Returns a percentile: the smallest of the values that at least `percent` % of the values do not exceed."""
     return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
 
 

@@ -117,7 +117,9 @@ def held(client: PacedClient, first: int, count: int) -> Generator[None]:
 
 
 def active_client(pop: OwnPop) -> PacedClient:
-    """Stores an object on the PoP's emulated shield, and returns a client whose token may read the object."""
+    """Stores an object on the PoP's emulated shield (the regional cache behind the PoP). Returns a client whose token
+    may read the object.
+    """
     pop.shield.objects[f"/objects{_PATH}"] = b"x" * 10_000
     pop.entitlements.grant(_TOKEN, "pypi:bench:pull")
     return PacedClient(pop.port, pop.authority, "127.71.0.2", _PATH, _TOKEN)

@@ -27,7 +27,7 @@ from tests.support.own_pop import OwnPop, running_pop
 
 _PATH = "/pypi/files/bench/bench-1.0.tar.gz"
 _CONNECTIONS = 20
-_STARTING_SECONDS = 1.0  # seconds until the PoP's rate limits begin to refuse requests of the flood
+_STARTING_SECONDS = 1.0  # seconds until the PoP's rate limits begin to refuse requests
 _CLIENT = "127.71.0.2"
 # Maps each kind of flood to additional options of wrk and to the PoP's rate limits.
 #

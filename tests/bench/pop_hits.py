@@ -156,9 +156,9 @@ def running_bare(root: Path, pop: OwnPop) -> Generator[int]:
 
 
 def fill(root: Path, pop: OwnPop) -> None:
-    """Stores the objects on the emulated shield of the PoP, and as files for the NGINX that the benchmark compares with
-    the PoP. Then requests each object several times, so that the PoP caches both the object and the client's permission
-    to read the object.
+    """Stores the objects on the emulated shield (the regional cache behind the PoP), and as files for the NGINX that
+    the benchmark compares with the PoP. Then requests each object several times, so that the PoP caches both the object
+    and the client's permission to read the object.
     """
     pop.entitlements.grant(_TOKEN, "pypi:bench:pull")
     for size in _SIZES.values():
@@ -212,7 +212,8 @@ def ways(pop: OwnPop, bare: int) -> Sequence[Way]:
             Way("l1 only", size, bare, f"/Objects/objects{path(length)}"),
         )
     ]
-    # The Lua script _COLD slows wrk. For a fair comparison, wrk runs the script in both measurements below.
+    # The Lua script _COLD slows wrk. For a fair comparison, wrk runs the script both against the bare NGINX and against
+    # the PoP.
     return [
         *both,
         Way("bare, scripted", "10 KB", bare, small, is_cold=True),

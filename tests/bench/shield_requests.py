@@ -1,5 +1,5 @@
-"""Counts repeated requests to a shield during an install. L1, the cache at the edge, sends a repeated request when it
-requests the same object again.
+"""Counts repeated requests to a shield (a regional cache) during an install. L1, the cache at the edge, sends a
+repeated request when it requests the same object again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Counts the requests that shields got during one install, either for documents or for files.
+    """Counts the requests that shields (regional caches) got during one install, either for documents or for files.
 
     `unwanted` is the number of objects that no client requested. `twice` is the number of objects that L1, the cache at
     the edge, requested exactly twice. `more` is the number of objects that L1 requested more than twice.
@@ -66,8 +66,8 @@ def is_document(key: str) -> bool:
 
 
 def breakdown(requests: Iterable[ShieldRequest], wanted: Collection[str]) -> Breakdown:
-    """Counts the requests that a shield got. `wanted` holds the keys of the objects that clients requested. All other
-    objects count as unwanted.
+    """Counts the requests that a shield (a regional cache) got. `wanted` holds the keys of the objects that clients
+    requested. All other objects count as unwanted.
     """
     by_key: defaultdict[str, list[ShieldRequest]] = defaultdict(list)
     for request in sorted(requests, key=lambda each: each.time):

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import boto3
 
-# Maps each kind of AWS resource to the call that deletes such a resource. A key is the service and the kind, as they
-# are written in an ARN. AWS deletes a resource only when no other resource uses it. The kinds are therefore in the
-# order in which they can be deleted.
+# Maps each kind of AWS resource to the call that deletes such a resource. A key contains the service and the kind, as
+# ARNs contain them. AWS deletes a resource only when no other resource uses it. The kinds are therefore in the order in
+# which they can be deleted.
 _DELETIONS: dict[tuple[str, str], Callable[[Any, str, str], object]] = {
     ("cloudwatch", "alarm"): lambda api, id, _: api.delete_alarms(AlarmNames=[id]),
     ("route53", "healthcheck"): lambda api, id, _: api.delete_health_check(HealthCheckId=id),
@@ -50,8 +50,8 @@ def delete(arns: Sequence[str]) -> None:
 
 
 def _kind(arn: str) -> tuple[str, str]:
-    """Returns the service and the kind of resource that an ARN names. Some services have only one kind of resource, and
-    do not name it in ARNs. The kind is then empty.
+    """Returns the service and the kind of the resource with the given ARN. The kind is empty for services that have
+    only one kind of resource, because their ARNs do not contain the kind.
     """
     _, _, service, _, _, resource = arn.split(":", 5)
     kind = re.match(r"([a-z-]+)[:/]", resource)

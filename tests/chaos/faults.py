@@ -25,9 +25,11 @@ from tests.support.enterable_directory import enterable_directory
 from tests.support.runbooks import Runbook, runbook
 
 PAGE = "docs/state.md"
-# The sandbox's loopback network by default. The environment variable ARTIFACT_EDGE_LOOPBACK can name another one.
+# The default loopback network of the sandbox (the emulated clouds on this machine). The environment variable
+# ARTIFACT_EDGE_LOOPBACK can set another one.
 LOOPBACK = "127.96"
-# The output of `drift.repair` has this text before the ARN of each AWS resource that the Pulumi state lacks.
+# `drift.repair` compares the Pulumi state with AWS. Its output has this text before the ARN of each AWS resource that
+# the state lacks.
 _ORPHAN = "missing from the state: "
 
 

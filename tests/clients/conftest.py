@@ -73,5 +73,7 @@ def _runs_all(config: pytest.Config) -> bool:
 
 @pytest.fixture(scope="session")
 def packages(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Packages:
-    """Publishes the test packages in the sandbox once, for all tests of package clients."""
+    """Publishes the test packages in the sandbox (the emulated clouds on this machine) once, for all tests of package
+    clients.
+    """
     return published_packages.publish(up, tmp_path_factory.mktemp("packages"))

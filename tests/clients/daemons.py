@@ -54,7 +54,7 @@ def _containerd(directory: Path, setting: Setting) -> Generator[None]:
 
 @contextmanager
 def _running(command: Sequence[str], setting: Setting, socket: Path) -> Generator[None]:
-    """Starts a daemon, waits for its socket, and stops the daemon at the end of the `with` block."""
+    """Starts dockerd or containerd, waits for its socket, and stops it at the end of the `with` block."""
     setting.prepare()
     path = program(command[0])
     assert path is not None
@@ -73,5 +73,5 @@ def _running(command: Sequence[str], setting: Setting, socket: Path) -> Generato
 
 
 def _last_line(log: Path) -> str:
-    """Returns the last line of a daemon's log, which says why the daemon ended."""
+    """Returns the last line in the log of dockerd or containerd, which says why this daemon ended."""
     return f"{log.stem}: {log.read_text().strip().splitlines()[-1]}"

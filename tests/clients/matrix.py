@@ -48,7 +48,7 @@ class Cell(NamedTuple):
 
 def cell(section: Section, client: str, action: str) -> pytest.MarkDecorator:
     """Returns a pytest mark for a test or for one parameter of a test. The result of the marked test becomes the
-    verdict in one cell of docs/clients.md.
+    verdict in one cell of docs/clients.md, that is, whether the client can do the action.
     """
     return pytest.mark.cell(section, client, action)
 

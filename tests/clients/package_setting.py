@@ -80,8 +80,8 @@ class PackageSetting:
 
 
 def setting_of(name: str, identity: Client, home: Path, token: str) -> PackageSetting:
-    """Returns the setting in which a test runs the client program `name`. Skips the test if the program is not
-    installed.
+    """Returns the home directory, the identity and the token with which a test runs the client program `name`. Skips
+    the test if the program is not installed.
     """
     setting = PackageSetting(name, identity, home, token)
     if not program(name, setting.family).exists():

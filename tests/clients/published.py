@@ -1,5 +1,5 @@
 """Builds the images that the client tests pull. A local image registry serves the images, and the command `registry
-import` copies the images from there to the sandbox.
+import` copies the images from there to the sandbox (the emulated clouds on this machine).
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Published:
 
 
 def publish(up: Up, directory: Path) -> Published:
-    """Publishes the images to the sandbox, and creates a token that may pull them for the image clients."""
+    """Publishes the images to the sandbox (the emulated clouds on this machine), and creates a token that may pull them
+    for the image clients.
+    """
     images = Images(directory / "images")
     docker = (built.DOCKER_MANIFEST, built.DOCKER_CONFIG, built.DOCKER_LAYER)
     zstd = (built.MANIFEST, built.CONFIG, f"{built.LAYER}+zstd")

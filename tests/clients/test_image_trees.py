@@ -69,8 +69,8 @@ def imported(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Imported:
 
 
 def _below(images: Images, descriptor: dict[str, Any]) -> Iterator[str]:
-    """Yields the digest of the manifest that `descriptor` names, and the digests of all manifests and blobs that this
-    manifest needs.
+    """Yields the digest of the manifest to which `descriptor` refers, and the digests of all manifests and blobs that
+    this manifest needs.
     """
     yield descriptor["digest"]
     content = json.loads((images.directory / "blobs" / descriptor["digest"].replace(":", "/")).read_bytes())

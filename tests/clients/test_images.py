@@ -74,7 +74,7 @@ def setting(up: Up, images: Published, client: ImageClient) -> Iterator[Setting]
 @contextmanager
 def setting_of(up: Up, client: ImageClient, identity: str) -> Generator[Setting]:
     """Provides an image client with an empty image store. The store's temporary directory has a short path, because
-    podman takes paths of at most 50 characters.
+    podman accepts paths of at most 50 characters.
     """
     with (
         tempfile.TemporaryDirectory(prefix="ae-") as directory,

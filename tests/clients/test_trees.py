@@ -26,13 +26,17 @@ LOCKFILES = {
 
 @pytest.fixture(scope="module")
 def npm_tree(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    """Imports hundreds of npm packages into the sandbox, once for the tests of all clients."""
+    """Imports hundreds of npm packages into the sandbox (the emulated clouds on this machine), once for the tests of
+    all clients.
+    """
     return trees.import_npm(up, tmp_path_factory.mktemp("npm"))
 
 
 @pytest.fixture(scope="module")
 def python_tree(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    """Imports dozens of wheels into the sandbox, once for the tests of all clients."""
+    """Imports dozens of wheels into the sandbox (the emulated clouds on this machine), once for the tests of all
+    clients.
+    """
     return trees.import_python(up, tmp_path_factory.mktemp("python"))
 
 

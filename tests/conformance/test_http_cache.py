@@ -1,4 +1,5 @@
-"""Runs the suite http-cache-tests (https://cache-tests.fyi) against a shield's Traffic Server, and writes a report.
+"""Runs the suite http-cache-tests (https://cache-tests.fyi) against Traffic Server, which is the HTTP cache of a shield
+(a regional cache). Writes a report.
 
 A shield forwards only few header fields of requests and of origins' responses. The suite adds header fields of its own,
 which tell whether a response came from the cache. This module carries these fields around the shield, from the suite's
@@ -72,7 +73,8 @@ _Answer = tuple[int, Mapping[str, str], bytes]
 
 
 class SuiteProxy:
-    """Forwards requests from the conformance suite's client to the shield, and from the shield to the suite's server.
+    """Forwards requests from the conformance suite's client to the shield (a regional cache), and from the shield to
+    the suite's server.
 
     The shield removes the suite's own header fields. This proxy therefore carries these fields around the shield, from
     the client to the server.
@@ -97,8 +99,8 @@ class SuiteProxy:
         return status, {**{name: value for name, value in answer.items() if name != _CARRIER}, **carried}, body
 
     def origin(self, method: str, key: str, headers: Mapping[str, str]) -> _Answer:
-        """Answers the shield's requests to its origin. The responses come from the server of the HTTP cache conformance
-        suite.
+        """Answers the requests of the tested shield (a regional cache) to its origin. The responses come from the
+        server of the HTTP cache conformance suite.
         """
         given = {name: value for name, value in headers.items() if not name.startswith(("x-amz-", "authorization"))}
         given |= self._last.get(_test_of(f"/{key}"), {})
@@ -114,7 +116,7 @@ class SuiteProxy:
 def _lifetime(answer: Mapping[str, str]) -> dict[str, str]:
     """Returns a Cache-Control field for a response that has an Expires field. Both fields state the same lifetime.
 
-    The shield need not support Expires, because every object of this registry has Cache-Control.
+    The tested cache need not support Expires, because every object of this registry has Cache-Control.
     """
     if "expires" not in answer or "cache-control" in answer:
         return {}

@@ -93,7 +93,7 @@ def _bridge() -> Generator[None]:
 
 @contextmanager
 def _running(name: str, options: Sequence[str], directory: Path, socket: Path) -> Generator[None]:
-    """Starts a daemon, waits for its socket, and stops the daemon at the end of the `with` block."""
+    """Starts containerd or dockerd, waits for its socket, and stops it at the end of the `with` block."""
     log = directory / f"{name}.log"
     with log.open("w") as output:
         process = subprocess.Popen([str(program(name)), *options], stdout=output, stderr=subprocess.STDOUT)

@@ -1,5 +1,5 @@
-"""Tests that shield machines on both clouds have credentials with which they can write their access logs to the log
-bucket.
+"""Tests that the machines of the shields (regional caches) can write their access logs to the log bucket. The machines
+are on AWS and Google Cloud, and have credentials for the bucket.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def log_bucket(up: Up) -> str:
 
 
 def served(up: Up, path: str) -> bool:
-    """Returns whether the access log on one of the shield machines contains a request of the edge for `path`."""
+    """Returns whether the access log of a shield (a regional cache) contains a request of the edge for `path`."""
     for root in machines(up):
         records = records_in(root / "var/log/artifact-edge/access.log")
         if any(record["path"] == path and record["port"] == EDGE_PORT for record in records):
@@ -46,8 +46,8 @@ def served(up: Up, path: str) -> bool:
 
 
 def ship(up: Up, root: Path) -> None:
-    """Runs the program that copies a shield's access log to the log bucket. On a real machine, a timer runs this
-    program every few minutes.
+    """Runs the program that copies the access log of a shield (a regional cache) to the log bucket. On a real machine,
+    a timer runs this program every few minutes.
     """
     settings = parse_environment((root / "etc/artifact-edge/shield.env").read_text())
     environment = {**settings, "AWS_ENDPOINT_URL": up.sandbox.aws_url}

@@ -170,7 +170,7 @@ def aws(service: str, region: str = HOME) -> Any:
 
 
 def answering(sandbox: Sandbox) -> AbstractContextManager[str]:
-    """Runs an HTTP server that answers health checks in place of the shields."""
+    """Runs an HTTP server that answers health checks in place of the shields (regional caches)."""
     return http_server.serving(http_server.Healthy, (f"{sandbox.loopback}.0.99", 8099))
 
 
@@ -197,7 +197,7 @@ def test_an_alarm_follows_the_dead_letter_queue(on_call: OnCall) -> None:
     def logged(text: str) -> bool:
         return text in on_call.sandbox.path("logs", "lambda_runtime.log").read_text()
 
-    # The Lambda runtime applies the new settings after a delay.
+    # The Lambda runtime applies new settings of a function or its event source after a delay.
     assert eventually(lambda: logged(f"{name} is fed from"))
     api.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=1)
     broken = {**variables, "SECRET_ID": "test/absent"}

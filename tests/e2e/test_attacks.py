@@ -56,7 +56,7 @@ def on_own_pop(pop: OwnPop, client: int) -> Edge:
 
 
 def reader(up: Up) -> str:
-    """Returns the token of the client `reader` of the sandbox. This client may read PACKUMENT."""
+    """Returns the token of the sandbox's client `reader`, which may read PACKUMENT (a package's metadata document)."""
     return Client(up.sandbox, "reader", up.outputs()["url"]).token() or ""
 
 

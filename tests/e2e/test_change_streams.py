@@ -117,8 +117,8 @@ def test_the_follower_reads_all_of_google_s_partitions(google: Spanner) -> None:
         seen = set(positions.all())
         time.sleep(0.5)
     following.poll()
-    # The second follower knows only the stream positions that the first follower stored, and continues there. A
-    # follower process that starts again after a crash does the same.
+    # A follower is the program that reads the change stream. The second follower knows only the stream positions that
+    # the first one stored, and continues there. A follower process that starts again after a crash does the same.
     following = follower(google, edge)
     put(google, "x", version + 1)
     following.poll()

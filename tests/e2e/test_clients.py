@@ -78,7 +78,7 @@ def test_the_printed_pulumi_command_reports_no_change(up: Up) -> None:
     (command,) = up.commands("set up for the emulated clouds:")
     command = command.replace(
         "-m local env", f"-m local env --directory {up.sandbox.directory}"
-    )  # the command must use the sandbox of the tests, and not the sandbox of the user's `make up`
+    )  # the command must use the emulated clouds of the tests, and not those of the user's `make up`
     result = subprocess.run(["bash", "-c", command], cwd="/", capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"Resources:\n +\d+ unchanged\n", result.stdout), result.stdout

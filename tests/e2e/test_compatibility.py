@@ -1,4 +1,5 @@
-"""Tests that the last release's worker works with today's shields, and today's worker with the last release's shields.
+"""Tests that the last release's worker works with today's shields (regional caches), and today's worker with the last
+release's shields.
 
 A release updates the worker and the shields in two separate steps. Between the two steps, old and new versions serve
 clients together.
@@ -80,8 +81,8 @@ def deploy_worker(up: Up, content: str) -> None:
 
 
 def boot_shields(up: Up, user_data: Mapping[str, bytes]) -> None:
-    """Reboots the shield machines in the regions of `user_data`, which maps a region to the user data of its machines.
-    Waits until all shields in these regions answer.
+    """Reboots the shield machines (regional caches) in the regions of `user_data`, which maps a region to the user data
+    of its machines. Waits until all shields in these regions answer.
     """
     shields = [one for one in up.outputs()["shields"] if one["region"] in user_data]
     machines: set[str] = set()

@@ -25,8 +25,8 @@ ROLE = "artifact-edge-bootstrap-dev-deploy"
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[TemporarySandbox]:
-    """Provides a sandbox with the stack `dev`. The sandbox's AWS provider has only the credentials of the stack's
-    deploy role.
+    """Provides a sandbox (emulated clouds) with the stack `dev`. The sandbox's AWS provider has only the credentials of
+    the stack's deploy role.
     """
     with temporary_sandbox("127.68", print) as temporary, pytest.MonkeyPatch.context() as environment:
         aws_of(temporary, environment)

@@ -36,7 +36,8 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.nightly
 
 PAGE = "docs/deploying.md"
-# The sandbox's loopback network. The environment variable ARTIFACT_EDGE_LOOPBACK can name another network.
+# The loopback network of the sandbox (the emulated clouds). The environment variable ARTIFACT_EDGE_LOOPBACK can name
+# another network.
 LOOPBACK = os.environ.get(LOOPBACK_VARIABLE, "127.69")
 HOST = "packages.artifact-edge.test"
 ROLE = "artifact-edge-local-shield"
@@ -44,7 +45,7 @@ ROLE = "artifact-edge-local-shield"
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """Provides a sandbox. Its emulated clouds run no machines."""
+    """Provides a sandbox with emulated clouds that run no machines."""
     directory = Path(tempfile.mkdtemp(prefix="ae-"))
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory / "sandbox", loopback=LOOPBACK)

@@ -1,4 +1,5 @@
-"""Tests that the outbox relay delivers a change to the edge after the publisher was killed or could not reach the edge.
+"""Tests that a change reaches the edge after the publisher was killed or could not reach the edge. The outbox relay, a
+function that reads changes from the database, then delivers the change.
 
 The stack's schedule invokes the relay each minute. These tests shorten the minute of the emulated AWS to 5 seconds.
 """
@@ -96,7 +97,7 @@ def test_every_reader_sees_a_version_whose_publisher_was_killed(
     assert registry(up, "publish", first).returncode == 0
     assert all(list(reader.get("/npm/drained").json()["versions"]) == ["1.0.0"] for reader in readers)
     # From here on, a minute of the emulated AWS lasts 60 s. The schedule therefore does not invoke the outbox relay
-    # during the next steps.
+    # (the function that delivers changes) during the next steps.
     set_minute(up, MINUTE_SECONDS)
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_AFTER_THE_COMMIT, "publish", second, "--stack-outputs", "-"],
@@ -121,8 +122,8 @@ def test_a_withdrawal_during_an_edge_outage_reaches_every_reader(
     file, path = tarball(tmp_path / "bad.tgz", {"name": "leaked", "version": "1.0.0"}), "/npm/leaked/-/leaked-1.0.0.tgz"
     assert registry(up, "publish", file).returncode == 0
     assert all(reader.get(path).content == file.read_bytes() for reader in readers)
-    # A minute of the emulated AWS now lasts 60 s. The outbox relay therefore does not run before the test has checked
-    # the state after the failed withdrawal.
+    # A minute of the emulated AWS now lasts 60 s. The outbox relay, which delivers changes, therefore does not run
+    # before the test has checked the state after the failed withdrawal.
     set_minute(up, MINUTE_SECONDS)
     taken = registry(up, "unpublish", "npm:leaked@1.0.0", CLOUDFLARE_BASE_URL=NOWHERE)
     assert taken.returncode != 0

@@ -1,5 +1,6 @@
-"""Tests the edge policy and advisories with real npm, pip and skopeo: clients neither select nor download a denied
-version."""
+"""Tests the edge policy, which denies package versions, and security advisories. Real npm, pip and skopeo neither
+select nor download a denied version.
+"""
 
 from __future__ import annotations
 
@@ -66,14 +67,14 @@ def reader(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Client:
 
 @pytest.fixture(autouse=True)
 def no_policy(up: Up, tmp_path: Path) -> Iterator[None]:
-    """After each test, replaces the edge policy in force by one without rules."""
+    """After each test, replaces the edge policy in force (such as denied package versions) by one without rules."""
     yield
     put(up, tmp_path / "empty.json", {"format": 1, "rules": []})
 
 
 @pytest.fixture
 def no_advisories(up: Up, tmp_path: Path) -> Iterator[None]:
-    """After the test, replaces the advisories in force by a data set that names no published package."""
+    """After the test, replaces the imported security advisories by an advisory on a package that was never released."""
     yield
     empty = write(tmp_path / "none", malware("MAL-2026-3", "npm", "never-published"))
     assert registry(up, "advisories", "import", empty, "--fewer").returncode == 0

@@ -1,4 +1,6 @@
-"""Tests that a changed token takes effect at the edge, through the change stream or by a query of the metadata API."""
+"""Tests that a changed token takes effect at the edge. The edge learns of the change through the database's change
+stream, or by a query of the metadata API.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def target(up: Up, monkeypatch: pytest.MonkeyPatch) -> Target:
 
 @pytest.fixture
 def no_direct_write(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes the registry's direct writes to the edge fail, so that only the change stream updates the edge."""
+    """Makes the registry's direct writes to the edge fail, so that only the change stream of the metadata database
+    updates the edge.
+    """
 
     def do_nothing(edge: TokenEntries, records: object) -> None:
         raise CloudflareUnavailable("out of reach, for the test")
@@ -88,7 +92,7 @@ def where(target: Target) -> dict[str, str]:
 
 
 def entry(target: Target, digest: str) -> Any:
-    """Returns the token's entry in the edge's entitlement store, or None if the store has no such entry."""
+    """Returns the token's entry in the edge's key-value store, or None if the store has no such entry."""
     found = target.token_entries.read([f"token:{digest}"])
     return json.loads(found[f"token:{digest}"]) if found else None
 
@@ -111,7 +115,7 @@ def version(target: Target, digest: str) -> int:
 
 
 def until_delivered(target: Target) -> None:
-    """Waits until the change stream has delivered all earlier changes.
+    """Waits until the change stream of the metadata database has delivered all earlier changes to the edge.
 
     The change stream delivers changes in their order. The function therefore creates one more token, which only the
     change stream brings to the edge. Then it waits for this token's entry.
@@ -134,8 +138,8 @@ def print_time(what: str, seconds: float) -> None:
 def test_grants_and_revocations_take_effect_in_time(target: Target, clients: list[httpx.Client]) -> None:
     text, digest = create(target, ["npm:other:pull"])
     for client in clients:
-        # The edge answers 503 while a busy store or metadata API misses the edge's time limit. The test then asks
-        # again.
+        # If the key-value store or the metadata API is busy and exceeds the edge's time limit, the edge answers 503.
+        # The test then repeats the request.
         seconds_until(client, text, 403)
     tokens.change_grants(target, BY, digest, add=["npm:@acme/*:pull"])
     for client in clients:
@@ -152,8 +156,8 @@ def test_grants_and_revocations_take_effect_in_time_through_the_stream_alone(
     text, digest = create(target, ["npm:other:pull"])
     print_time("the store has a token", until_entry(target, digest, version(target, digest)))
     for client in clients:
-        # The edge answers 503 while a busy store or metadata API misses the edge's time limit. The test then asks
-        # again.
+        # If the key-value store or the metadata API is busy and exceeds the edge's time limit, the edge answers 503.
+        # The test then repeats the request.
         seconds_until(client, text, 403)
     changed = tokens.change_grants(target, BY, digest, add=["npm:@acme/*:pull"])
     assert changed.edge_error
@@ -163,8 +167,8 @@ def test_grants_and_revocations_take_effect_in_time_through_the_stream_alone(
     tokens.revoke(target, BY, digest)
     for client in clients:
         print_time("a revocation, by the stream", seconds_until(client, text, 401))
-    # The edge learns of the revocation from the feed of revocations, perhaps before the change stream has written the
-    # entry. The test therefore waits for the entry.
+    # The edge also reads revocations from a feed, perhaps before the change stream has written the token's entry at the
+    # edge. The test therefore waits for the entry.
     revoked = {"version": 1, "revision": version(target, digest), "revoked": True}
     assert eventually(lambda: entry(target, digest) == revoked), entry(target, digest)
 
@@ -184,14 +188,15 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
     good, kept = create(target, ["npm:@acme/*:pull"])
     gone, revoked = create(target, ["npm:@acme/*:pull"])
     tokens.revoke(target, BY, revoked)
-    # First, the change stream must have delivered everything. A later delivery would write the deleted entries again.
+    # First, the change stream must have delivered all changes to the edge. A later delivery would write the deleted
+    # entries again.
     until_delivered(target)
     for digest in (kept, revoked):
         edge_values(target).delete(f"token:{digest}", **where(target))
         assert entry(target, digest) is None
     for client in clients:
-        # The edge answers 503 if the metadata API misses the edge's time limit, as on a busy machine. The test then
-        # repeats the request.
+        # The edge answers 503 if the busy metadata API exceeds the edge's time limit. The test then repeats the
+        # request.
         seconds_until(client, good, 200)
         seconds_until(client, gone, 401)
         seconds_until(client, "ae_made-up", 401)
@@ -240,8 +245,8 @@ def test_a_resync_repairs_the_edge(up: Up, target: Target, clients: list[httpx.C
     resync.resync(target)
     missing, lost = create(target, ["npm:@acme/*:pull"])
     stale, spoilt = create(target, ["npm:@acme/*:pull"])
-    # The test waits until the change stream has delivered all changes. A delivery after the deletion below would write
-    # the deleted entry again.
+    # The test waits until the change stream has delivered all changes to the edge. A delivery after the deletion below
+    # would write the deleted token entry again.
     until_delivered(target)
     edge_values(target).delete(f"token:{lost}", **where(target))
     wrong = json.dumps({**entry(target, spoilt), "grants": ["npm:nothing:pull"]}).encode()

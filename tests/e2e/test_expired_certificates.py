@@ -47,9 +47,9 @@ UNTIL_LEAF_IS_RENEWED = timedelta(days=LEAF_DAYS - 89)
 
 
 class Keys:
-    """Reads and changes three secrets of the stack: `edge` contains the edge's client certificate, `authority` the
-    certificate authorities that issue this certificate, and `shield` the authorities that the shields trust. Also runs
-    the command that renews the certificates.
+    """Reads and changes three secrets of the stack. `edge` contains the edge's client certificate. `authority` contains
+    the certificate authorities that issue this certificate, and `shield` those that the shields (regional caches)
+    trust. Also runs the command that renews the certificates.
     """
 
     def __init__(self, up: Up) -> None:
@@ -132,7 +132,7 @@ class Keys:
 
 
 def accepts(shield: dict[str, Any], client: Pair, directory: Path) -> bool:
-    """Returns whether a shield answers a client that presents the certificate `client`."""
+    """Returns whether a shield (a regional cache) answers a client that presents the certificate `client`."""
     file = directory / "client.pem"
     file.write_text(client.certificate_pem + client.key_pem)
     context = ssl.create_default_context()
@@ -157,8 +157,8 @@ def restart_shields(up: Up) -> None:
 
 
 def each_location_gets_a_new_object(up: Up) -> bool:
-    """Returns whether clients at all locations get new objects. No cache holds such an object, so the edge must ask a
-    shield for it.
+    """Returns whether clients at all locations get new objects. No cache holds such an object, so the edge must request
+    it from a shield (a regional cache).
     """
     answers: list[bool] = []
     for location in CLIENT_LOCATIONS:
@@ -189,8 +189,8 @@ def test_nothing_stops_when_certificates_and_their_authority_expire(up: Up, tmp_
 
     first = keys.authority()
     deploy_after(UNTIL_AUTHORITY_IS_RENEWED)
-    # The shields already trust the next certificate authority, but the edge's client certificates still come from the
-    # first authority.
+    # The shields (regional caches) already trust the next certificate authority, but the edge's client certificates
+    # still come from the first authority.
     assert keys.authority().key_pem == first.key_pem
     upcoming = keys.read("authority")
     following = load(upcoming["next_client_ca"], upcoming["next_client_ca_key"])

@@ -1,4 +1,4 @@
-"""Tests that clients get packages while a shield accepts connections and never answers."""
+"""Tests that clients get packages while a shield (a regional cache) accepts connections and never answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 
 @pytest.fixture(scope="module")
 def working(up: Up) -> Generator[str]:
-    """Freezes one of the two shields near the client, and yields the other shield.
+    """Freezes one of the two shields (regional caches) near the client, and yields the other shield.
 
     After the tests, thaws the frozen shield, and waits until the edge sends requests to both shields again.
     """

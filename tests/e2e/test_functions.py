@@ -50,8 +50,8 @@ PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
 
 @dataclass(frozen=True)
 class Stack:
-    """A running sandbox, the `Target` with which the registry's commands work on the sandbox's stack, and the host name
-    of the stack's metadata API.
+    """Running emulated clouds (`sandbox`), the `Target` with which the registry's commands work on the stack there, and
+    the host name of the stack's metadata API.
     """
 
     sandbox: Sandbox
@@ -63,8 +63,8 @@ class Stack:
         return json.loads(found[f"token:{digest}"]) if found else {}
 
     def is_up_to_date(self, digest: str) -> bool:
-        """Returns whether the edge's entitlement store has the latest version of the token. The latest version is in
-        the metadata database.
+        """Returns whether the edge's key-value store has the latest version of the token. The latest version is in the
+        metadata database.
         """
         item = self.target.repository.item("tokens", digest)
         return item is not None and self.entry(digest).get("revision") == item.version
@@ -132,7 +132,9 @@ def _provisioned(sandbox: Sandbox) -> Stack:
 
 @pytest.fixture(autouse=True)
 def no_direct_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes the registry's direct writes to the edge fail, so that only the change stream updates the edge."""
+    """Makes the registry's direct writes to the edge fail, so that only the change stream of the metadata database
+    updates the edge.
+    """
 
     def do_nothing(edge: TokenEntries, records: object) -> None:
         raise CloudflareUnavailable("out of reach, for the test")
@@ -152,7 +154,7 @@ def until(what: Callable[[], bool]) -> None:
 
 
 def created(stack: Stack) -> str:
-    """Creates a token, waits until the edge's entitlement store has the token, and returns the token's digest."""
+    """Creates a token, waits until the edge's key-value store has the token, and returns the token's digest."""
     digest = tokens.create(stack.target, BY, "alice", ["npm:*:pull"], 3600).token.digest
     until(lambda: stack.is_up_to_date(digest))
     return digest

@@ -1,5 +1,5 @@
-"""Tests that all reads succeed, and that shields boot, while Secrets Manager, STS, DynamoDB, Certificate Manager and
-Parameter Store are down in the stack's home region.
+"""Tests that all reads succeed, and that shields (regional caches) boot, while AWS services are down in the stack's
+home region: Secrets Manager, STS, DynamoDB, Certificate Manager and Parameter Store.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.support.waiting import eventually
 HOME, AWAY = "us-east-1", "eu-west-1"
 LOST = ("secretsmanager", "sts", "dynamodb", "acm", "ssm")
 
-# Files in a shield's run directory that a machine lacks when it boots.
+# Files in the run directory of a shield (a regional cache). A machine does not have them when it boots.
 NEEDED_AT_BOOT = ("origin_key", "server_certificate.pem", "server_key.pem")
 
 
@@ -41,7 +41,7 @@ def outage(up: Up) -> Iterator[None]:
 
 
 def run_directory(up: Up, machine: str) -> Path:
-    """Returns the directory in which a shield machine keeps its secrets and credentials."""
+    """Returns the directory in which the machine of a shield (a regional cache) keeps its secrets and credentials."""
     return up.sandbox.path("machines", machine, "root/run/artifact-edge/x").parent
 
 
@@ -72,8 +72,8 @@ def read_everywhere(up: Up, key: str, body: bytes) -> None:
 def test_reads_continue_and_shields_restart_without_the_services_of_the_home_region(
     up: Up, request: pytest.FixtureRequest
 ) -> None:
-    """Restarts Traffic Server on two shield machines while AWS services fail in the home region. One machine is in the
-    home region, and the other is in another region.
+    """Restarts Traffic Server on two machines of shields (regional caches) while AWS services fail in the home region.
+    One machine is in the home region, and the other is in another region.
 
     Each machine must renew its credentials. It must also get its secret and its certificate again, as a new machine
     does. After that, clients at all locations read a cached object, and an object that only the origin has.

@@ -79,7 +79,7 @@ class Networks:
     _servers: dict[str, ThreadingHTTPServer] = field(default_factory=dict[str, ThreadingHTTPServer])
 
     def lead(self, percent: int) -> None:
-        """Runs the commands of the runbook "A network is down". Afterwards, DNS leads the given percentage of the
+        """Runs the commands of the runbook "A network is down". Afterwards, DNS directs the given percentage of the
         clients to our own PoPs.
         """
         (shift,) = runbook(PAGE, "A network is down").blocks(VALUES | {"pops_percent 20": f"pops_percent {percent}"})
@@ -108,7 +108,7 @@ class Networks:
 
     def networks(self) -> list[set[str]]:
         """Sends 20 DNS queries from the US, 20 from Europe and 20 from Asia. Returns, for each of the three places, the
-        networks or regions to which the answers lead.
+        networks or regions to which the answers direct clients.
         """
         clouds = self.sandbox.clouds
         names = {clouds.pop_address(pop): "cloudflare" for pop in POPS}
@@ -157,8 +157,8 @@ class Networks:
         return addresses_in(client.send_query(self.sandbox.clouds, query).answer)
 
     def drain(self, number: int) -> None:
-        """Takes a PoP out of service, with the commands in the runbook "A PoP machine is down". `number` is the index
-        of the PoP in the setting `pops`.
+        """Takes a PoP out of service, with the commands in the runbook "A PoP machine is down". `number` is the PoP's
+        index in the stack's setting `pops`.
         """
         (drain,) = runbook(PAGE, "A PoP machine is down").blocks(VALUES | {"pops[0]": f"pops[{number}]"})
         self.shell.run(drain)
@@ -286,7 +286,7 @@ def test_clients_have_an_answer_while_the_routing_policy_changes(networks: Netwo
     """Changes the routing policy of our own PoPs three times. Meanwhile, clients resolve two names: HOSTNAME, and the
     common name of our own PoPs. Both names must always have an answer, because resolvers can have them in their caches.
     """
-    start_service(networks.sandbox, "cloudflare")  # an earlier test stops this service
+    start_service(networks.sandbox, "cloudflare")  # an earlier test stops the emulated Cloudflare
     networks.start("us-east-1")
     networks.start("eu-west-1")
     networks.lead(100)
@@ -312,11 +312,11 @@ def test_an_accelerator_leads_clients_to_the_nearest_region_that_is_healthy_and_
         f"pulumi config set --stack {STACK} artifact-edge:pops_reached_by global-accelerator\n"
         "pulumi up --skip-preview"
     )
-    # The process that serves accelerators does not run yet, so DNS leads clients to the machines.
+    # The process that serves accelerators does not run yet, so DNS directs clients to the PoP machines.
     assert networks.reach("machine", "us-east-1", "eu-west-1", "eu-west-1")
     start_service(networks.sandbox, "accelerators")
     assert networks.reach("accelerator", "us-east-1", "eu-west-1", "eu-west-1")
-    # If a region is lost, the DNS answers stay the same. The accelerator sends the region's clients to the other
+    # If a region is lost, the DNS answers stay the same. The accelerator directs the region's clients to the other
     # region.
     networks.stop("us-east-1")
     assert networks.reach("accelerator", "eu-west-1", "eu-west-1", "eu-west-1", always=True)

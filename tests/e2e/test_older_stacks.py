@@ -22,15 +22,15 @@ from tests.support.sandbox.operator_shell import OperatorShell
 pytestmark = pytest.mark.nightly
 
 PAGE = "docs/deploying.md"
-# The loopback network whose addresses the sandbox uses. The environment variable ARTIFACT_EDGE_LOOPBACK can name
-# another network.
+# The loopback network whose addresses the sandbox (the emulated clouds) uses. The environment variable
+# ARTIFACT_EDGE_LOOPBACK can name another network.
 LOOPBACK = os.environ.get(LOOPBACK_VARIABLE, "127.71")
 BOUNDARY = "artifact-edge:permissions_boundary"
 
 
 @pytest.fixture
 def sandbox() -> Iterator[TemporarySandbox]:
-    """Provides a sandbox without stacks, and makes boto3 call the sandbox's emulated AWS."""
+    """Provides a sandbox (emulated clouds) without stacks, and makes boto3 call the emulated AWS."""
     with temporary_sandbox(LOOPBACK, print) as temporary, pytest.MonkeyPatch.context() as environment:
         aws_of(temporary, environment)
         yield temporary

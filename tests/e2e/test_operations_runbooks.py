@@ -1,5 +1,5 @@
-"""Runs the runbooks of docs/operations.md on a sandbox. Each test causes the fault that a runbook repairs, and then
-runs the commands that the runbook prints.
+"""Runs the runbooks of docs/operations.md on a sandbox (emulated clouds on this machine). Each test causes the fault
+that a runbook repairs, and then runs the commands that the runbook prints.
 
 The operator works in a copy of the checkout, so that a runbook may change the stack's config and the edge worker.
 """
@@ -112,8 +112,8 @@ def edge_answers(up: Up) -> bool:
 
 
 def tier_of(up: Up, key: str) -> str:
-    """Returns the header X-Cache of the edge's response to a client in Virginia. The header names the tier that
-    answered.
+    """Returns the header X-Cache of the edge's response to a client in Virginia. The header says which cache answered,
+    or that the origin answered.
     """
     with httpx.Client(**access(up, US_EAST)) as client:
         return client.get(f"/{key}").headers["x-cache"]
@@ -221,8 +221,8 @@ def test_a_lost_shield_machine_is_replaced_and_gets_its_address(up: Up, shell: O
 
 @pytest.fixture
 def no_certificates(up: Up) -> Iterator[Callable[[], object]]:
-    """Makes the emulated AWS Certificate Manager unavailable, so no new machine can serve clients. Yields a function
-    that makes AWS Certificate Manager available again.
+    """Makes the emulated AWS Certificate Manager unavailable, so no new shield machine can serve requests. Yields a
+    function that makes AWS Certificate Manager available again.
     """
     control(up, "outages", {"acm": {"us-east-1": "503"}})
     yield lambda: control(up, "outages", {})

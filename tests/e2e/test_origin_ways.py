@@ -1,4 +1,6 @@
-"""Tests that a shield's credentials can read the origin buckets only from the shields' networks."""
+"""Tests that the credentials of a shield (a regional cache) can read the origin buckets only from the shields'
+networks.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ from tests.support.sandbox.shields import client_with, origin_credentials
 from tests.support.sandbox.up import Up
 
 PATIENCE_SECONDS = 120.0
-# The Asian shield is on Google Cloud. This shield assumes the shields' AWS role with an identity token of Google.
+# The Asian shield (a regional cache) is on Google Cloud. It assumes the shields' AWS role with an identity token of
+# Google.
 US, EU, ASIA = "us-east-1", "eu-west-1", "asia-southeast1"
 CLIENT_LOCATION = {US: CLIENT_LOCATIONS[0], EU: CLIENT_LOCATIONS[1], ASIA: CLIENT_LOCATIONS[2]}
 
@@ -33,8 +36,8 @@ def bucket(up: Up, region: str) -> str:
 
 
 def intruder(up: Up, region: str) -> Any:
-    """Returns an S3 client that sends requests from outside the shield machine. The client has the credentials that an
-    intruder could steal from this machine.
+    """Returns an S3 client that sends requests from outside the shield machine (a regional cache). The client has the
+    credentials that an intruder could steal from this machine.
     """
     (root,) = (
         file.parents[2]
@@ -45,8 +48,8 @@ def intruder(up: Up, region: str) -> Any:
 
 
 def read(up: Up, region: str, key: str) -> httpx.Response:
-    """Requests an object at a client location whose nearest shields are in `region`. If no cache of the edge has the
-    object, the edge asks these shields first.
+    """Requests an object at a client location whose nearest shields (regional caches) are in `region`. If no cache of
+    the edge has the object, the edge requests it from these shields first.
     """
     with httpx.Client(**access(up, CLIENT_LOCATION[region])) as client:
         return client.get(f"/{key}")
@@ -82,8 +85,8 @@ def changed_access_policy(up: Up, change: Callable[[list[dict[str, Any]]], None]
 
 
 def wait_until_used_again(up: Up) -> None:
-    """Waits until the edge uses the European shield again. The edge skips a shield for a while after the shield has
-    failed.
+    """Waits until the edge uses the European shield (a regional cache) again. The edge skips a shield for a while after
+    the shield has failed.
     """
     deadline, turn = time.monotonic() + PATIENCE_SECONDS, 0
     while True:
@@ -138,8 +141,8 @@ def test_a_shield_whose_address_the_policy_lacks_is_refused_and_another_serves(u
     body = store(up, key, 1_000)
     with changed_access_policy(up, without_address):
         assert read(up, EU, key).content == body
-    # The buckets in both regions refuse the European shield's requests for the object. The edge then asks the American
-    # shield, which reads the object from the bucket in its own region.
+    # The buckets in both regions refuse the European shield's requests for the object. The edge then requests it from
+    # the American shield, which reads it from the bucket in its own region.
     requests = requests_by_bucket(up, key)
     assert requests.keys() == {bucket(up, EU), bucket(up, US)}
     assert 2 <= requests[bucket(up, US)] <= 1 + MOST_REQUESTS_FOR_A_MISS

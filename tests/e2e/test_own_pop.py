@@ -1,4 +1,6 @@
-"""Tests a PoP machine's programs together: NGINX, workerd, Traffic Server and the tag index, on loopback."""
+"""Tests the programs of a PoP machine together on loopback: NGINX, workerd, Traffic Server and the tag index, which
+finds cached objects by their cache tags.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def pop() -> Generator[OwnPop]:
 
 
 def publish(pop: OwnPop, name: str, size: int = 10_000) -> tuple[str, bytes]:
-    """Stores a Python package on the emulated shield. Returns its path at the edge, and its content."""
+    """Stores a Python package on the emulated shield (the regional cache behind the PoP). Returns its path at the edge,
+    and its content.
+    """
     body = os.urandom(size)
     path = f"/pypi/files/{name}/{name}-1.0.tar.gz"
     pop.shield.objects[f"/objects{path}"] = body
@@ -42,7 +46,7 @@ def publish(pop: OwnPop, name: str, size: int = 10_000) -> tuple[str, bytes]:
 
 
 def fetches(pop: OwnPop, path: str) -> int:
-    """Returns how many requests for a path have reached the emulated shield."""
+    """Returns how many requests for a path have reached the emulated shield (the regional cache behind the PoP)."""
     return pop.shield.requests.count(f"/objects{path}")
 
 
@@ -77,7 +81,8 @@ def test_client_needs_a_token_with_a_grant(pop: OwnPop) -> None:
     assert fetches(pop, path) == 0
     answer = pop.request(path, "reader-of-granted")
     assert (answer.status, answer.body) == (200, body)
-    # The previous request stored the object in L1. The PoP must still refuse a client without a grant.
+    # The previous request stored the object in L1, the cache of the PoP. The PoP must still refuse a client without a
+    # grant.
     assert pop.request(path, "reader-of-others").status == 403
     assert pop.request(path).status == 401
 

@@ -1,5 +1,5 @@
-"""Tests the plan gate with plans of the real Pulumi engine. The gate refuses some plans, and splits a refused plan into
-stages that can be applied.
+"""Tests the plan gate, which checks a Pulumi plan before `pulumi up`. The plans come from the real Pulumi engine. The
+gate refuses some plans, and splits a refused plan into stages that can be applied one after the other.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from tests.support.sandbox.serving_reports import machines_report
 pytestmark = pytest.mark.plans
 
 TODAY = datetime.date(2026, 11, 25)
-# With these limits, the plan gate permits plans that move half of the clients (one of two regions). It also permits
-# plans that replace the only machine in Europe.
+# With these limits, the plan gate (a check before `pulumi up`) permits plans that move half of the clients, that is,
+# one of two regions. It also permits plans that replace the only machine in Europe.
 LIMITS = Limits(sole_nodes=True, traffic=0.5)
 
 

@@ -43,8 +43,8 @@ ACCOUNT = "0123456789abcdef0123456789abcdef"
 DOMAIN = "artifact-edge.test"
 HOST = f"packages.{DOMAIN}"
 SHIELDS = [f"{region}-0.shield.{DOMAIN}" for region in ("us-east-1", "eu-west-1")]
-PRIVATE = "ap-south-1-0"  # the shield whose certificate comes from a private authority
-UNREACHABLE = "us-west-2-0"  # the name of a shield that does not answer connection attempts
+PRIVATE = "ap-south-1-0"  # the shield (a regional cache) whose certificate comes from a private authority
+UNREACHABLE = "us-west-2-0"  # the name of a shield (a regional cache) that does not answer connection attempts
 CONNECT_SECONDS = 2  # seconds that PoPs wait for a connection to a shield; Cloudflare waits 19 seconds
 VERSION_KEY = "Cloudflare-Workers-Version-Key"
 SECRET = "the-origin-key-that-nobody-may-see"
@@ -123,7 +123,9 @@ export default {
 
 @dataclass
 class Shield:
-    """The state of the stub shield. If `failing` is true, the stub answers with errors."""
+    """The state of the stub server that takes the place of a shield (a regional cache). If `failing` is true, the stub
+    answers with errors.
+    """
 
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list[tuple[str, dict[str, str]]])
     failing: bool = False
@@ -639,8 +641,8 @@ def test_two_versions_answer_by_percentage_and_share_the_cache(network: Network)
     assert set(keys.values()) == {"old", "new"}
     assert all(network.get("/version", headers={VERSION_KEY: key}).text == said for key, said in keys.items())
     assert network.get("/version", headers={"Cloudflare-Workers-Version-Overrides": f'edge="{new}"'}).status_code == 501
-    # Both worker versions share L1. The version that gets the first request fetches the object. L1 then gives the same
-    # response to clients of the other version.
+    # Both worker versions share L1, the PoP's cache. The version that gets the first request fetches the object. L1
+    # then gives the same response to clients of the other version.
     key = {said: key for key, said in keys.items()}
     for asks, reads in (("old", "new"), ("new", "old")):
         first = network.get(f"/npm/asked-by-{asks}", headers={VERSION_KEY: key[asks]})
@@ -695,7 +697,9 @@ def _until_hit(network: Network, path: str) -> None:
 
 
 def _once_expired(network: Network, path: str) -> httpx.Response:
-    """Repeats a request until L1's cached copy has expired, and returns the first response after that."""
+    """Repeats a request until the cached copy in L1 (the PoP's cache) has expired. Returns the first response after
+    that.
+    """
     while True:
         answer = network.get(path)
         if answer.headers["cf-cache-status"] != "HIT":
@@ -725,7 +729,7 @@ def _emulator(sandbox: Sandbox) -> Generator[None]:
 
 @contextmanager
 def _stub_dns(sandbox: Sandbox) -> Generator[None]:
-    """Runs a DNS server that answers each A query for a shield with the address of a stub."""
+    """Runs a DNS server that answers each A query for a shield (a regional cache) with the address of a stub."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((sandbox.dns_address, DNS_PORT))
 
@@ -750,7 +754,8 @@ def _stub_dns(sandbox: Sandbox) -> Generator[None]:
 
 @contextmanager
 def _stub_shield(sandbox: Sandbox) -> Generator[tuple[Shield, pki.Issued]]:
-    """Runs the stub shield, a TLS server that requires a client certificate of a private authority.
+    """Runs the stub shield, a TLS server in place of a regional cache. It requires a client certificate of a private
+    authority.
 
     Yields the stub's state, which contains the received requests. Also yields a client certificate with its key, which
     the stub accepts.
@@ -833,8 +838,8 @@ def _unreachable_address(sandbox: Sandbox) -> str:
 
 @contextmanager
 def _full_queue(sandbox: Sandbox) -> Generator[None]:
-    """Listens at the address of the unreachable shield and fills the listener's queue of waiting connections. The
-    kernel therefore drops all further connections to this address.
+    """Listens at the address of a shield that must not be reachable, and fills the listener's queue of waiting
+    connections. The kernel therefore drops all further connections to this address.
     """
     address = (_unreachable_address(sandbox), 8443)
     with ExitStack() as stack:
@@ -897,7 +902,8 @@ def test_the_probe_of_the_limits_of_workers_cache_passes(network: Network) -> No
 @contextmanager
 def _only_route(network: Network) -> Generator[None]:
     """Deletes the zone's only route during the `with` block. The emulated edge supports only one client certificate for
-    all scripts with routes. Without the route, a probe can deploy a script with its own client certificate.
+    all scripts with routes. Without the route, a probe (a check of documented facts about Cloudflare) can deploy a
+    script with its own client certificate.
     """
     (route,) = network.api.workers.routes.list(zone_id=network.zone)
     network.api.workers.routes.delete(route.id, zone_id=network.zone)
@@ -908,8 +914,8 @@ def _only_route(network: Network) -> Generator[None]:
 
 
 def assert_passes(network: Network, probe: str, *, facts: int) -> None:
-    """Runs a probe at the emulated edge. Asserts that each fact that the probe checks is true there, and that the probe
-    deletes its resources.
+    """Runs a probe, which checks documented facts about Cloudflare, at the emulated edge. Asserts that each fact is
+    true there, and that the probe deletes its resources.
     """
     recording = Recording("0a1b2c3d")
     with ExitStack() as cleanup, httpx.Client(transport=_ToPop(network.sandbox), timeout=60) as http:

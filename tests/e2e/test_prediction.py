@@ -1,4 +1,4 @@
-"""Tests that prediction brings objects into L1 before real npm, pip and skopeo request them.
+"""Tests that prediction brings objects into L1, the cache at the edge, before real npm, pip and skopeo request them.
 
 The stack of these tests has prediction on. An experiment turns prediction off for one of two clients. Both clients
 install the same tree of packages, but each client's copy of the tree has package names of its own. Before an install,
@@ -50,8 +50,8 @@ def up() -> Iterator[OwnStack]:
 
 @pytest.fixture(scope="module")
 def clients(up: OwnStack, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Client]:
-    """Returns the clients `on` (with prediction) and `off` (without). Publishes npm packages, Python projects and an
-    image for each client.
+    """Returns the client `on`, for which the edge prefetches objects, and the client `off`, for which it does not.
+    Publishes npm packages, Python projects and an image for each client.
     """
     directory = tmp_path_factory.mktemp("trees")
     put_experiment(up, directory)
@@ -112,7 +112,7 @@ def compare(up: OwnStack, ecosystem: str, program: Callable[[str], Finished]) ->
     assert on.misses * 3 <= off.misses
     assert on.shield_requests <= off.shield_requests * 1.3
     assert on.verdicts["edge; hit; predicted"] > off.misses / 2
-    # An install id lasts 10 minutes, so one install can have two ids.
+    # The edge logs an install id with each request. An id lasts 10 minutes, so one install can have two ids.
     assert all(re.fullmatch("[0-9a-f]{32}", id) for id in off.ids) and len(off.ids) <= 2
     assert on.ids.keys() <= {"-", "prefetch"} and on.ids["prefetch"] > on.ids["-"]
 

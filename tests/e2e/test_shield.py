@@ -1,5 +1,5 @@
-"""Tests a shield machine that boots from its user data. The machine runs the real Traffic Server with TLS. The tests'
-origins count the requests that they get.
+"""Tests the machine of a shield (a regional cache), which boots from its user data. The machine runs the real Traffic
+Server with TLS. The tests' origin servers count the requests that they get.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def test_the_origin_receives_no_client_headers(shield: Shield) -> None:
     assert not {"x-artifact-edge-key", "cookie", "x-forwarded-for", "accept", "via"} & headers.keys()
 
 
-# S3 can answer 400 to a malformed validator, and the shield would treat this answer as a failure of the origin. The
-# shield must therefore not pass on the validators of clients.
+# S3 can answer 400 to a malformed validator (an ETag or a date), and the shield would treat this answer as a failure of
+# the origin. The shield must therefore not forward the validators of clients.
 @pytest.mark.parametrize("validator", [{"If-None-Match": '"' + "x" * 9_000}, {"If-Modified-Since": "yesterday"}])
 def test_validators_of_a_client_do_not_reach_the_origin(shield: Shield, validator: dict[str, str]) -> None:
     key = f"npm/{next(iter(validator)).lower()}/packument.json"
@@ -259,7 +259,8 @@ def test_the_access_log_contains_no_secret(shield: Shield) -> None:
         time.sleep(0.3)
     assert ORIGIN_KEY not in log.read_text()
     statuses = {record["origin_status"] for record in records_in(log)}
-    # The access log has the origin's status: 000 if the shield's cache had the object, and 200 if the origin sent it.
+    # The shield's access log has the origin's status: 000 if the shield's cache had the object, and 200 if the origin
+    # sent it.
     assert statuses > {"000", "200"}
 
 
@@ -284,7 +285,7 @@ def test_no_request_can_forge_a_line_of_the_access_log(shield: Shield) -> None:
 
 
 def logged(shield: Shield, path: str, port: int = EDGE_PORT) -> list[Mapping[str, Any]]:
-    """Returns the lines of the access log about requests for `path`."""
+    """Returns the lines of the shield's access log about requests for `path`."""
     log = shield.root / "var/log/artifact-edge/access.log"
     return [record for record in records_in(log) if (record["path"], record["port"]) == (path, port)]
 

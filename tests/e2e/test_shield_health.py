@@ -1,5 +1,5 @@
-"""Tests `/healthz` of a shield machine. The answer is 200 only while all disks of the machine's cache work, and while
-its certificate and its credentials have not expired.
+"""Tests `/healthz` of a shield machine (a regional cache). The answer is 200 only while all disks of the machine's
+cache work, and while its certificate and its credentials have not expired.
 
 The machine has two local disks, and runs the real Traffic Server.
 """
@@ -72,8 +72,8 @@ def test_an_expired_certificate_is_unhealthy_until_the_machine_has_a_new_one(shi
     run_file(shield, "server_certificate.pem").write_text(certificate)
     run_file(shield, "server_key.pem").write_text(key)
     shield.tend_until(healthy=False)
-    # The machine now lacks the file of the private key. It therefore exports the certificate and the key from ACM
-    # again.
+    # The machine now lacks the file of the private key. It therefore exports the certificate and the key from ACM (AWS
+    # Certificate Manager) again.
     run_file(shield, "server_key.pem").unlink()
     shield.tend_until(healthy=True)
 

@@ -1,5 +1,5 @@
-"""Tests range and conditional requests at a shield, for objects of which the shield's cache has no copy, a fresh copy
-or a stale copy (RFC 9110, RFC 9111).
+"""Tests range and conditional requests at a shield (a regional cache). The shield has no copy, a fresh copy or a stale
+copy of the object (RFC 9110, RFC 9111).
 """
 
 from __future__ import annotations

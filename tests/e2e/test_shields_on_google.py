@@ -1,4 +1,4 @@
-"""Tests a shield on Google Cloud that reads from origin buckets on AWS.
+"""Tests a shield (a regional cache) on Google Cloud that reads from origin buckets on AWS.
 
 The tests check which objects the shield serves, which AWS role it uses, and its behaviour without credentials.
 """
@@ -28,7 +28,9 @@ ROLE = "artifact-edge-local-shield"
 
 
 def shield(up: Up) -> dict[str, str]:
-    """Returns the stack output about the shield on Google Cloud. Requests from AP_SOUTHEAST reach this shield."""
+    """Returns the stack output about the shield (a regional cache) on Google Cloud. Requests from AP_SOUTHEAST reach
+    this shield.
+    """
     return next(each for each in up.outputs()["shields"] if each["cloud"] == "gcp")
 
 
@@ -39,8 +41,8 @@ def machine(up: Up) -> dict[str, Any]:
 
 
 def edge_requests(up: Up, path: str) -> int:
-    """Returns how often the edge requested `path` from the shield, according to the shield's access log. Traffic Server
-    writes a request to the log some seconds later.
+    """Returns how often the edge requested `path` from the shield (a regional cache), according to the shield's access
+    log. Traffic Server writes a request to the log some seconds later.
     """
     log = up.sandbox.directory / "machines" / machine(up)["id"] / "root/var/log/artifact-edge/access.log"
     return sum(each["port"] == EDGE_PORT and each["path"] == path for each in records_in(log))
@@ -129,7 +131,8 @@ def test_without_credentials_the_shield_serves_nothing(up: Up) -> None:
         key = "npm/@acme/greeting/-/greeting-8.8.6.tgz"
         body = store(up, key, 1_000)
         with httpx.Client(**access(up, AP_SOUTHEAST)) as client:
-            assert client.get(f"/{key}").content == body  # the edge got the object from a shield of another region
+            # the edge got the object from a shield of another region
+            assert client.get(f"/{key}").content == body
     finally:
         iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(trust))
         metadata_clients.register(up.sandbox, name, account)

@@ -66,8 +66,8 @@ BY = By("sandbox test", "", "tokens")
 
 @dataclass
 class Network:
-    """A running stack in which the registry's direct writes to the edge fail, so that only Cloud Run services update
-    the edge.
+    """A running stack in which the registry's direct writes of tokens to the edge fail, so that only Cloud Run services
+    update the edge.
     """
 
     scratch: TemporarySandbox
@@ -79,7 +79,7 @@ class Network:
         return self.edge.get(PATH, headers={"Authorization": f"Bearer {token}"}).status_code
 
     def entry(self, digest: str) -> Any:
-        """Returns the token's entry in the edge's entitlement store, or None if the store has no such entry."""
+        """Returns the token's entry in the edge's key-value store, or None if the store has no such entry."""
         found = self.target.token_entries.read([f"token:{digest}"])
         return json.loads(found[f"token:{digest}"]) if found else None
 
@@ -136,7 +136,7 @@ def seconds_until(network: Network, token: str, wanted: int) -> float:
 
 
 def until_entry(network: Network, digest: str) -> float:
-    """Waits until the edge's entitlement store has the token in the version that the metadata database has now, or in a
+    """Waits until the edge's key-value store has the token in the version that the metadata database has now, or in a
     newer version. Returns how many seconds that takes. Fails after `WITHIN` seconds.
     """
     item = network.target.repository.item("tokens", digest)
@@ -174,8 +174,8 @@ def test_grants_and_revocations_take_effect_in_time_through_the_follower_alone(n
 def test_a_revocation_takes_effect_although_workers_kv_shows_no_change(network: Network) -> None:
     text, digest = create(network, "npm:@acme/*:pull")
     with stale_kv(network.scratch.clouds):
-        # The edge asks the metadata API. While a busy API misses the edge's time limit, the edge answers 503, and the
-        # test asks again.
+        # The edge requests the token from the metadata API. If the busy API exceeds the edge's time limit, the edge
+        # answers 503, and the test repeats its request.
         seconds_until(network, text, 200)
         tokens.revoke(network.target, BY, digest)
         print_time("a revocation, by the feed", seconds_until(network, text, 401))
@@ -223,9 +223,9 @@ def test_a_token_without_an_entry_is_looked_up(network: Network) -> None:
     follower = network.service(f"{NAME}-entitlements")
     for digest in (kept, revoked):
         until_entry(network, digest)
-    # The follower of the change stream delivers the last change twice. The second delivery would restore an entry that
-    # the test has deleted. The test therefore first waits for the second delivery, then stops the follower, and then
-    # deletes the entries.
+    # The follower, a service that reads the change stream, delivers the last change to the edge twice. The second
+    # delivery would restore an entry that the test has deleted. The test therefore first waits for the second delivery,
+    # then stops the follower, and then deletes the entries.
     time.sleep(1)
     os.kill(follower, signal.SIGSTOP)
     try:
@@ -233,12 +233,13 @@ def test_a_token_without_an_entry_is_looked_up(network: Network) -> None:
         for digest in (kept, revoked):
             erase(network, digest)
             assert store.read([f"token:{digest}"]) == {}
-        # The edge answers 503 if the metadata API misses the edge's time limit, as on a busy machine. The test then
-        # repeats the request.
+        # The edge answers 503 if the busy metadata API exceeds the edge's time limit. The test then repeats the
+        # request.
         seconds_until(network, good, 200)
         seconds_until(network, gone, 401)
         seconds_until(network, "ae_made-up", 401)
-        # The entitlement store still has no entry for the token, so the edge has read the token from the metadata API.
+        # The edge's key-value store still has no entry for the token, so the edge has read the token from the metadata
+        # API.
         assert network.entry(kept) is None
     finally:
         os.kill(follower, signal.SIGCONT)

@@ -1,4 +1,6 @@
-"""Tests that reads succeed while S3 is down: a shield on Compute Engine reads the standby bucket on Cloud Storage."""
+"""Tests that reads succeed while S3 is down: a shield (a regional cache) on Compute Engine reads the standby bucket on
+Cloud Storage, which has a copy of all objects.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +105,7 @@ def test_an_object_that_s3_lacks_is_not_requested_from_the_standby(up: OnCloudSt
             return standby_requests(up, key)
 
         # After a failure of S3, the shield reads only the standby bucket for two seconds. The test waits until the
-        # shield asks S3 again.
+        # shield sends requests to S3 again.
         probes = (FILE.replace("1.0.0", f"0.0.{number}") for number in count())
         assert eventually(lambda: standby_requests_after_read(next(probes)) == 0)
         assert client.get(f"/{withdrawn}").status_code == 404

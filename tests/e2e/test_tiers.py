@@ -1,5 +1,5 @@
-"""Tests the tiers edge, shield and origin: which tier answers a request, which requests reach the origin, and that no
-tier serves an object that another tier refuses.
+"""Tests the tiers edge, shield (the regional caches) and origin: which tier answers a request, which requests reach the
+origin, and that no tier serves an object that another tier refuses.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def test_another_region_uses_its_own_shield(up: Up) -> None:
         with httpx.Client(**access(up, client_location)) as client:
             answer = client.get(f"/{key}")
             assert answer.content == body
-            # After a second without an answer, the edge also asks another region's shield, which may have the object.
+            # After a second without an answer, the edge also requests the object from another region's shield (a
+            # regional cache), which may have it.
             assert answer.headers["x-cache"] in ("origin; miss", "shield; hit")
     for region in ("us-east-1", "eu-west-1"):
         assert eventually(lambda region=region: any(requests_at(up, each)[key] for each in machines(up, region)))

@@ -29,9 +29,9 @@ from tests.support.waiting import eventually
 # The maximum time in seconds that a test waits until PoPs refuse a withdrawn package. The project promises 5 s, but a
 # busy machine can take longer.
 #
-# PoPs learn of withdrawals from a feed document. A PoP may have a feed document that is newer than the withdrawal. The
-# tests check that such a PoP does not serve the package. workers/edge/test/feed.test.ts tests that a feed document is
-# at most 4 s old.
+# PoPs learn of withdrawals from a feed, a document that they request every 2 s. A PoP may have a feed document that is
+# newer than the withdrawal. The tests check that such a PoP does not serve the package. workers/edge/test/feed.test.ts
+# tests that a feed document is at most 4 s old.
 WITHIN = 120.0
 BY = By("sandbox test", "", "tokens")
 
@@ -52,8 +52,8 @@ def pops(up: Up) -> Iterator[Sequence[httpx.Client]]:
 
 @pytest.fixture
 def kv(up: Up) -> Iterator[None]:
-    """Makes every PoP keep each value that it has read from Workers KV. The PoP then does not see a later change of the
-    value.
+    """Makes every PoP keep each value that it has read from Workers KV. The PoP then does not see when the value
+    changes there.
     """
     with stale_kv(up.sandbox):
         yield
@@ -98,8 +98,8 @@ def assert_refused(pops: Sequence[httpx.Client], path: str, token: str, status: 
 
 
 def feed_age(pop: httpx.Client) -> float:
-    """Returns the age in seconds of the PoP's feed document. The age begins when the metadata API reads the database
-    for this document. The age is infinite if the PoP has no document.
+    """Returns the age in seconds of the PoP's feed document, which lists recent withdrawals and revocations. The age
+    begins when the metadata API reads the database for this document. The age is infinite if the PoP has no document.
     """
     timing = re.fullmatch(r"feed;dur=([\d.]+)", pop.get("/healthz/feed").headers.get("server-timing", ""))
     return float(timing[1]) / 1000 if timing else math.inf

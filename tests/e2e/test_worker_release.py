@@ -40,7 +40,7 @@ HARMLESS = '    if (wanted.kind === "object" && wanted.key === "planted") return
 
 
 def rollout(up: Up, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command of `python -m rollout` on the sandbox's stack."""
+    """Runs a command of `python -m rollout`, which releases the edge worker, on the stack in the emulated clouds."""
     return subprocess.run(
         [sys.executable, "-m", "rollout", command, "--stack", "local", *arguments],
         cwd=CHECKOUT,

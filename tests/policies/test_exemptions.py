@@ -60,8 +60,8 @@ def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
     with pytest.raises(UnknownValueError):
         findings("multi-bucket-versioned", [PRIMARY, waiting])
     assert reported(PRIMARY) == []
-    # The first report is empty. The policy met an unknown value, so the exemption could still be necessary. The second
-    # report calls the exemption unused, because the policy has not run since the first report.
+    # The first report about exemptions is empty. The exempted policy met an unknown value, so the exemption could still
+    # be necessary. The second report calls the exemption unused, because the policy has not run since the first report.
     assert "covers nothing" in reported(PRIMARY)[0]
 
 

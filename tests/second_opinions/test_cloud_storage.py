@@ -1,4 +1,6 @@
-"""Tests the contract of object stores on fake-gcs-server, an implementation of Cloud Storage that others wrote."""
+"""Tests the contract of object stores (their required behaviour) on fake-gcs-server, an implementation of Cloud Storage
+that others wrote.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Tests the metadata repository's contract on dynalite, an implementation of DynamoDB that others wrote.
+"""Tests the contract of the metadata repository (its required behaviour) on dynalite, an implementation of DynamoDB
+that others wrote.
 
 dynalite does not support transactions. This module therefore sends each write of a transaction as a separate request.
 dynalite implements the conditions, expressions, reads and limits itself.

@@ -1,4 +1,6 @@
-"""Tests the contract of object stores on versitygw, an implementation of S3 that others wrote."""
+"""Tests the contract of object stores (their required behaviour) on versitygw, an implementation of S3 that others
+wrote.
+"""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ class Row:
 
 
 def rows(deployments: Iterable[Deployment], prefix: str) -> list[Row]:
-    """Returns the rows of the alarm table for the given deployments, sorted by tier and name. Alarms with the same text
-    share one row.
+    """Returns the rows of the alarm table for the given deployments, sorted by tier (a part of the stack, such as
+    `dns`) and name. Alarms with the same text share one row.
     """
     found: set[Row] = set()
     for deployment in deployments:

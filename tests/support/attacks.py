@@ -150,8 +150,8 @@ def _is_disconnected(connection: ssl.SSLSocket) -> bool:
 
 
 def accepted_resets(edge: Edge) -> int:
-    """Opens HTTP/2 streams, and resets each stream at once. Returns the number of streams that the edge accepts, or 0
-    for an edge without HTTP/2.
+    """Opens HTTP/2 streams, and resets each stream at once. Returns the number of streams that the edge accepts.
+    Returns 0 if the edge does not support HTTP/2.
     """
     own = replace(edge)  # A copy with its own TLS settings. The next line changes only the settings of the copy.
     own.context.set_alpn_protocols(["h2", "http/1.1"])

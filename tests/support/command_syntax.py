@@ -39,8 +39,8 @@ _BUILTINS = {"bash", "cd", "export", "eval", "find", "mkdir", "rm", "cp", "print
 
 
 def problem(words: list[str]) -> str | None:
-    """Returns a description of the mistake in a command, or None if the command is valid. The command comes from the
-    documentation or from a workflow.
+    """Returns a description of the mistake in a command from the documentation or from a workflow. Returns None if the
+    command is valid.
     """
     program, *arguments = words
     if program in ("python", ".venv/bin/python"):

@@ -25,7 +25,8 @@ def digest(name: str) -> str:
 
 
 class Edge:
-    """Replaces the edge in tests. Records the token updates of the class Follower in the order in which they arrive.
+    """Replaces the edge in tests. Records the token updates that the class Follower reads from Spanner and sends, in
+    the order in which they arrive.
 
     While `works` is false, each update raises CloudflareUnavailable.
     """

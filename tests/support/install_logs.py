@@ -1,5 +1,5 @@
-"""Writes access logs of shields. The logs show two packages that clients often install together. Neither package
-depends on the other.
+"""Writes access logs of shields (regional caches). The logs show two packages that clients often install together.
+Neither package depends on the other.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def all_lines() -> list[Line]:
 
 
 def written(root: Path, lines: Sequence[Line]) -> Path:
-    """Writes the log lines into files in the same way as the shields' program `ship-logs`: one compressed file for each
-    day.
+    """Writes the log lines into files in the same way as the program `ship-logs` of a shield (a regional cache): one
+    compressed file for each day.
     """
     for day in {each["time"][:10] for each in lines}:
         text = "".join(f"{json.dumps(each)}\n" for each in lines if each["time"].startswith(day))

@@ -17,8 +17,8 @@ def issue_certificates(directory: Path, name: str, parameter: str, regions: Sequ
     """Issues a certificate for the DNS name `name` in each region. Stores each certificate's ARN in the SSM parameter
     `parameter` of its region.
 
-    Maps each region to the certificate in PEM format. The authority that signs the certificates writes its files to
-    `directory`.
+    Returns a map from each region to its certificate in PEM format. The authority that signs the certificates writes
+    its files to `directory`.
     """
     patch_certificates(lambda: Authority(directory))
     route53: Any = client("route53")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# A script that verifies the signatures of npm packages with the registry's keys. `npm audit signatures` does the same,
-# but it cannot run in a sandbox, because it also needs keys from a server of Sigstore.
+# A script that verifies the signatures of npm packages with the registry's keys. The command `npm audit signatures`
+# also verifies them, but needs keys from a server of Sigstore. It therefore cannot run in a sandbox (the emulated
+# clouds on this machine).
 _VERIFY = """
 const { readFileSync } = require("fs");
 const pacote = require(process.argv[1]);

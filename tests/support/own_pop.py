@@ -1,5 +1,5 @@
-"""Runs the programs of a PoP machine on free loopback ports: NGINX, workerd, Traffic Server and the tag index. The
-module itself emulates two services: a shield (a regional cache machine) and the store of token entitlements.
+"""Runs the programs of a PoP machine on free loopback ports: NGINX, workerd, Traffic Server and the index of cache
+tags. The module itself emulates two services: a shield (a regional cache machine) and the store of token entitlements.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class OwnPop(Front):
 
     @property
     def disks(self) -> list[Path]:
-        """The files that take the place of the machine's local disks."""
+        """The files that a PoP machine uses in tests instead of its local disks."""
         return [Path(line) for line in (self.configuration / "storage.config").read_text().splitlines()]
 
     @property
@@ -254,8 +254,8 @@ def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generat
     authority = Authority("tests")
     https, misses = free_ports(2)
     nodes = [ShieldNode("localhost:8443", "us-east-1")]
-    # No L1 runs in this test. NGINX itself therefore answers the health request that asks whether L1 and its disks
-    # work.
+    # L1 (the cache at the edge) does not run in this test. NGINX normally sends a health request through L1 back to
+    # itself. Here, NGINX sends it to itself directly.
     ports = Ports(https=https, l1=misses, misses=misses)
     pop = settings(root, ports, nodes, authority.certificate, waf)
     install(root, pop, authority)

@@ -33,8 +33,8 @@ _PROGRAMS = ("content", "userData", "userDataBase64", "user-data", "schema")
 
 @contextmanager
 def deployed() -> Generator[TemporarySandbox]:
-    """Runs a temporary sandbox and deploys a stack in it. The stack has four shields: two in us-east-1, one in
-    eu-west-1, and one on Google Cloud.
+    """Runs a temporary sandbox of emulated clouds and deploys a stack in it. The stack has four shields (regional
+    caches): two in us-east-1, one in eu-west-1, and one on Google Cloud.
     """
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         sandbox.new_stack(STACK)
@@ -44,7 +44,7 @@ def deployed() -> Generator[TemporarySandbox]:
 
 
 def nothing(sandbox: TemporarySandbox, config: Config) -> None:
-    """Makes no change. The plan gate must accept the resulting plan."""
+    """Makes no change. The plan gate (a check before `pulumi up`) must accept the resulting plan."""
 
 
 def no_shields_in_europe(sandbox: TemporarySandbox, config: Config) -> None:
@@ -73,7 +73,8 @@ def another_domain_and_certificate(sandbox: TemporarySandbox, config: Config) ->
         aws_access_key_id="local",
         aws_secret_access_key="local",
     )
-    # Removes the replica first. Secrets Manager refuses to delete a secret that has replicas in other regions.
+    # Removes the replica of the secret before the secret. Secrets Manager refuses to delete a secret that has replicas
+    # in other regions.
     manager.remove_regions_from_replication(
         SecretId=f"artifact-edge/{STACK}/shield", RemoveReplicaRegions=["eu-west-1"]
     )
@@ -150,8 +151,9 @@ def _shortened(value: Any) -> Any:
 
 
 def _boot(key: str, program: str) -> str:
-    """Returns the lines of a machine's user data that contain an AWS URL. The plan gate (gates/) reads only these
-    lines. If `key` is `userDataBase64`, both the user data and the result are compressed.
+    """Returns the lines of a machine's user data that contain an AWS URL. The plan gate (gates/), which checks Pulumi
+    plans, reads only these lines. If `key` is `userDataBase64`, the user data is compressed, and the function
+    compresses the result, too.
     """
     if key == "userDataBase64":
         return compressed(_boot("userData", gzip.decompress(base64.b64decode(program)).decode()))

@@ -1,5 +1,5 @@
-"""Restarts a sandbox's AWS provider with the credentials of an IAM role. The emulated AWS then checks the role's
-permissions for each request of the provider.
+"""Restarts the AWS provider of a sandbox (a set of emulated clouds) with the credentials of an IAM role. The emulated
+AWS then checks the role's permissions for each request of the provider.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from previews.temporary_sandbox import TemporarySandbox
 
 
 def aws_of(sandbox: TemporarySandbox, environment: pytest.MonkeyPatch) -> None:
-    """Makes boto3 call the sandbox's AWS API with the operator's credentials."""
+    """Makes boto3 call the sandbox's emulated AWS API with the operator's credentials."""
     for name, value in cloud_environment(sandbox.clouds, {}).items():
         if name.startswith("AWS_"):
             environment.setenv(name, value)
@@ -26,7 +26,7 @@ def aws_of(sandbox: TemporarySandbox, environment: pytest.MonkeyPatch) -> None:
 
 
 def restart_provider(sandbox: TemporarySandbox, role: str) -> None:
-    """Restarts the sandbox's AWS provider with the credentials of an IAM role."""
+    """Restarts the AWS provider of the sandbox's emulated clouds with the credentials of an IAM role."""
     sts = cast(Any, boto3).client("sts", region_name="us-east-1")
     arn = f"arn:aws:iam::{AWS_ACCOUNT_ID}:role/{role}"
     given = sts.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]

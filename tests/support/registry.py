@@ -168,8 +168,8 @@ class Network:
         return self.bucket.keys()
 
     def entry(self, digest: str) -> Any:
-        """Returns a token's entry in the edge's entitlement store. Returns None if the store has no entry for the
-        token.
+        """Returns a token's entry in the edge's entitlement store (Workers KV). Returns None if the store has no entry
+        for the token.
         """
         namespace = self.target.entitlements.namespace_id
         names = [key.name for key in self.edge.kv.namespaces.keys.list(namespace, account_id=ACCOUNT)]

@@ -148,7 +148,8 @@ def booted_shield(disks: Sequence[str] = DISKS[:1]) -> Generator[Shield]:
     """Yields a running shield machine with the given local disks, and stops the machine after the test."""
     with enterable_directory() as directory:
         prefix = f"127.{random.randint(128, 250)}"  # noqa: S311
-        # One stub serves both the AWS API and DNS for the shield. Both must therefore use the same address.
+        # One stub serves the AWS API and DNS for the shield (a regional cache). The AWS API and DNS must therefore have
+        # the same address.
         machine = Shield(_OneAddress(directory / "sandbox", prefix), directory)
         machine.disks = list(disks)
         with machine.cloud.running():

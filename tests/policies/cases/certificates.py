@@ -1,4 +1,4 @@
-"""Test cases for the policies on the certificate that shield machines present to the edge."""
+"""Test cases for the policies on the certificate that machines of the shields (regional caches) present to the edge."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ BUCKETS = [resource("aws:s3/bucket:Bucket", {"region": region}, region) for regi
 
 
 def certificate(**props: Any) -> PolicyResource:
-    """Returns an AWS certificate resource for the shield machines. `props` overrides default properties."""
+    """Returns an AWS certificate resource for the machines of the shields (regional caches). `props` overrides default
+    properties.
+    """
     good = {"domainName": "*.shield.x.io", "validationMethod": "DNS", "options": {"export": "ENABLED"}, "arn": "arn:c"}
     return resource(CERTIFICATE, {**good, **props}, "shield")
 

@@ -120,8 +120,8 @@ CASES = [
             [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/*", **script})],
             "route",
         )
-        # The policy must report the DNS record PROXIED in both cases. In the first case, its route names no script. In
-        # the second case, the script's name is unknown until the apply.
+        # The policy must report the DNS record PROXIED in both test cases. In the first case, the route of the record's
+        # hostname names no script. In the second case, the script's name is unknown until the apply.
         for script in ({}, {"script": UNKNOWN_STRING_VALUE})
     ],
     Case(

@@ -79,7 +79,7 @@ CASES = [
         config=OPEN,
     ),
     Case("aws-lambda-runtime-supported", [resource(FUNCTION, {"runtime": "python3.8"})], "python3.8 is not patched"),
-    # AWS ends its patches of this runtime on 2027-04-30 (endoflife.date, "AWS Lambda").
+    # AWS ends its patches of nodejs22.x on 2027-04-30 (endoflife.date, "AWS Lambda").
     Case("aws-lambda-runtime-supported", [resource(FUNCTION, {"runtime": "nodejs22.x"})], "nodejs22.x is not patched"),
     Case("aws-lambda-runtime-supported", [resource(FUNCTION, {"runtime": "python3.13"})]),
     Case("aws-lambda-runtime-supported", [resource(FUNCTION, {"packageType": "Image"})]),

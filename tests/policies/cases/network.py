@@ -71,7 +71,8 @@ CASES = [
             ({"protocol": "tcp", "fromPort": 3000, "toPort": 4000}, "port 3389 is let in", 1),
             ({"protocol": "tcp", "fromPort": 0, "toPort": 65535}, " is let in", 2),
             ({"protocol": "-1", "fromPort": 0, "toPort": 0}, " is let in", 2),
-            # The protocol -1 means all protocols. For such a rule, AWS ignores the ports and lets in all traffic.
+            # The protocol -1 in a security group rule means all protocols. AWS then ignores the rule's ports and lets
+            # in all traffic.
             ({"protocol": "-1", "fromPort": 443, "toPort": 443}, " is let in", 2),
         )
     ],

@@ -38,8 +38,8 @@ def alias(target: str, kind: str = "CNAME") -> PolicyResource:
 
 
 def own_pops(component: str) -> list[PolicyResource]:
-    """Returns the DNS records of one machine in a PoP that we operate ourselves: a record with the machine's address,
-    and an alias of this record.
+    """Returns the DNS records of one machine in a PoP that we operate ourselves. One record contains the machine's
+    address. The other is an alias of this record.
 
     The address is an Elastic IP address in a component of the type `component`. Policies recognize our own PoPs by this
     component type.
@@ -53,8 +53,8 @@ def own_pops(component: str) -> list[PolicyResource]:
 
 
 def behind_accelerator(component: str) -> list[PolicyResource]:
-    """Returns a DNS alias record that points to an accelerator. The accelerator's DNS name is not known yet. The
-    accelerator is a child of a component of the type `component`.
+    """Returns a DNS alias record that points to an accelerator. The accelerator's DNS name is unknown, as in a preview.
+    The accelerator is a child of a component of the type `component`.
     """
     accelerator = resource("aws:globalaccelerator/accelerator:Accelerator", {}, within=component)
     props = {"name": "anycast.x.io", "type": "A", "aliases": [{"name": UNKNOWN_STRING_VALUE}]}

@@ -1,4 +1,4 @@
-"""Test cases for the policies on shield machines."""
+"""Test cases for the policies on shield machines (regional caches)."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def doubly_guarded(*by: PolicyResource) -> PolicyResource:
 
 
 def origin_access(**changes: Any) -> PolicyResource:
-    """Returns the policy of the shields' IAM role. The policy denies requests for the primary bucket and its objects if
-    the requests do not come from the shields' networks.
+    """Returns the policy of the IAM role of the shields (regional caches). The policy denies requests for the primary
+    bucket and its objects if the requests do not come from the shields' networks.
     """
     statement = {
         "Effect": "Deny",
@@ -111,7 +111,8 @@ CASES = [
         [tagged_firewall(["x"])],
         "it lets in sourceTags as if they were the edge",
     ),
-    # Expects no finding. The firewall's source tags are not known yet, and the list of tags may turn out to be empty.
+    # The policy must report nothing about this firewall. In a preview, the firewall's source tags are unknown, and the
+    # list of tags can turn out to be empty.
     Case("multi-shield-ingress-from-edge-only", [tagged_firewall(UNKNOWN_STRING_VALUE)]),
     Case("multi-shield-ingress-from-edge-only", [resource(INSTANCE, {})], "no security group of the shields guards it"),
     Case("multi-shield-ingress-from-edge-only", [guarded(group(within=POP))], "security group", count=2),

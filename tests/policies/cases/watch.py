@@ -24,8 +24,8 @@ def alarm(tier: str, **changes: Any) -> PolicyResource:
 
 
 def dashboard(**rows: list[str]) -> PolicyResource:
-    """Returns a CloudWatch dashboard. It has a text widget, followed by one alarm widget for each tier. `rows` maps
-    each tier to its alarms.
+    """Returns a CloudWatch dashboard. It has a text widget, followed by one alarm widget for each tier (a part of the
+    stack, such as `dns`). `rows` maps each tier to its alarms.
     """
     widgets: list[Mapping[str, Any]] = [{"type": "text", "properties": {"markdown": "## shield"}}]
     widgets += [{"type": "alarm", "properties": {"title": f"{tier}: alarms", "alarms": a}} for tier, a in rows.items()]
@@ -33,7 +33,9 @@ def dashboard(**rows: list[str]) -> PolicyResource:
 
 
 def policy(tier: str, **changes: Any) -> PolicyResource:
-    """Returns an alert policy of Google Cloud. Its label `tier` contains the given tier of the stack."""
+    """Returns an alert policy of Google Cloud. Its label `tier` contains the given tier (a part of the stack, such as
+    `dns`).
+    """
     return resource("gcp:monitoring/alertPolicy:AlertPolicy", {"userLabels": {"tier": tier}, **changes}, tier)
 
 

@@ -22,15 +22,15 @@ from tests.policies.graph import graph
 from tests.policies.resources import NAMES, findings
 from tests.support.harness import Registered
 
-# A function that changes one resource of a stack and returns the resources that replace it. To remove the resource, the
-# function returns an empty list. To add a resource, it returns the original resource and the new one.
+# A function that gets one resource of a stack. It returns the resources that replace this resource. To remove the
+# resource, the function returns an empty list. To add a resource, it returns the original resource and the new one.
 Change = Callable[[Registered], Sequence[Registered]]
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """One way to break resources of the types `of`. It imitates a careless change to the Pulumi program. `where`
-    selects the resources to break.
+    """One way to break resources on purpose. `of` lists the types of these resources. The change imitates a careless
+    change to the Pulumi program. `where` selects the resources to break.
     """
 
     policy: str
@@ -42,8 +42,8 @@ class Mutation:
 
 @dataclass(frozen=True)
 class StackMutation:
-    """One way to break a stack that concerns several of its resources. `change` takes all resources of the stack and
-    yields changed copies of the list. Each copy contains one mistake.
+    """One way to break several resources of a stack together. `change` takes all resources of the stack and yields
+    changed copies of the list. Each copy contains one mistake.
     """
 
     policy: str
@@ -68,8 +68,8 @@ def run(
     mutations: Iterable[Mutation | StackMutation],
     settings: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[Outcome]:
-    """Applies each mutation to each resource that the mutation selects, and yields the policies' findings. Each
-    mutation starts from the original stack.
+    """Applies each mutation (a deliberate fault) to each resource that the mutation selects. Yields the policies'
+    findings. Each mutation starts from the original stack.
     """
     whole = {each.urn: each for each in graph(registered)}
     for mutation in mutations:
@@ -84,8 +84,8 @@ def run(
 
 
 def unbroken(registered: Sequence[Registered], mutations: Iterable[Mutation | StackMutation]) -> set[tuple[str, str]]:
-    """Returns each pair of a policy and a resource type that no mutation tests. The result contains only types that the
-    policy governs and that the stack uses.
+    """Returns each pair of a policy and a resource type that no mutation (deliberate fault) tests. A pair contains only
+    a type that the policy governs and the stack uses.
     """
     has = {kind_of(each) for each in registered}
     broken = {

@@ -14,8 +14,8 @@ GROUP = "aws:globalaccelerator/endpointGroup:EndpointGroup"
 
 
 def of_shields(broken: Registered) -> Sequence[Registered]:
-    """Returns the endpoint group with a different parent. The original parent is the PoPs' accelerator. The new parent
-    is a shield component.
+    """Returns the endpoint group with a different parent. The original parent is the accelerator of our own PoPs. The
+    new parent is the component of a shield (a regional cache).
     """
     return [replace(broken, urn=broken.urn.replace("artifact-edge:pop:Accelerator", "artifact-edge:shield:Ec2Shield"))]
 

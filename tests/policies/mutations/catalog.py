@@ -1,4 +1,4 @@
-"""Lists all mutations that test the policy pack, and the resource types that no policy reads."""
+"""Lists all mutations (deliberate faults) that test the policy pack, and the resource types that no policy reads."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Harmful changes to the certificate of a stack's shield machines. Tests make each change, and a policy must report
-it.
+"""Harmful changes to the certificate of a stack's shield machines (regional caches). Tests make each change, and a
+policy must report it.
 """
 
 from __future__ import annotations

@@ -13,9 +13,11 @@ REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
 TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 ROLE = "aws:iam/role:Role"
-# Types of resources whose property `policy` is set by the Pulumi program. A mutation adds a statement to this policy.
+# The Pulumi program sets the property `policy` of resources of these types. A mutation (a deliberate fault) adds a
+# statement to this policy.
 WITH_DOCUMENT = [KEY, REPLICA_KEY, TOPIC_POLICY, BUCKET_POLICY]
-# Types of resources that have a property `policy` that the Pulumi program leaves unset. A mutation sets the property.
+# The Pulumi program does not set the property `policy` of resources of these types. A mutation (a deliberate fault)
+# sets the property.
 WITHOUT_DOCUMENT = ["aws:s3/bucket:Bucket", "aws:sqs/queue:Queue", "aws:sns/topic:Topic"]
 MEMBERS = [
     "gcp:storage/bucketIAMMember:BucketIAMMember",

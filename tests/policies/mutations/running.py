@@ -1,5 +1,5 @@
-"""Harmful changes that stop DNS names, workers, functions, machines or queues of a stack. Tests make each change, and a
-policy must report it.
+"""Harmful changes after which DNS names, workers, functions, machines or queues of a stack no longer work. Tests make
+each change, and a policy must report it.
 """
 
 from __future__ import annotations

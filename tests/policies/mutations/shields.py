@@ -1,4 +1,6 @@
-"""Harmful changes to the shield machines of a stack. Tests make each change, and a policy must report it."""
+"""Harmful changes to the shield machines (regional caches) of a stack. Tests make each change, and a policy must report
+it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ GCE_FRONT = "gcp:compute/targetInstance:TargetInstance"
 
 
 def without_region(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Removes the machines of one shield region from the stack. Yields one such stack for each region."""
+    """Removes the shield machines (regional caches) of one region from the stack. Yields one such stack for each
+    region.
+    """
     for shield in {each.parent for each in stack if each.type in (EC2, GCE)}:
         yield [each for each in stack if each.type not in (EC2, GCE) or each.parent != shield]
 

@@ -35,8 +35,8 @@ _ACCELERATED: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class PolicyStack:
-    """A stack that meets the policies, and the policy settings for this stack. The mutations change copies of its
-    resources. They leave resources alone whose types are in `unbroken`.
+    """A stack that meets the policies, and the policy settings for this stack. The mutations (deliberate faults) change
+    copies of its resources. They do not change resources whose types are in `unbroken`.
     """
 
     title: str

@@ -19,13 +19,15 @@ BODIES = {DASHBOARD: "dashboardBody", "gcp:monitoring/dashboard:Dashboard": "das
 
 
 def without_alarms(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Removes the alarms of one tier from the stack. Yields one such stack for each tier."""
+    """Removes the alarms of one tier (a part, such as `dns`) from the stack. Yields one such stack for each tier."""
     for tier in _watched(stack):
         yield [each for each in stack if _tier(each) != tier]
 
 
 def without_dashboard_row(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Renames one tier's row of the dashboard in the stack. Yields one such stack for each tier."""
+    """Renames the row of one tier (a part of the stack, such as `dns`) in the dashboard of the stack. Yields one such
+    stack for each tier.
+    """
     for tier in _watched(stack):
         yield [_without_row(each, tier) if each.type in BODIES else each for each in stack]
 
@@ -48,7 +50,7 @@ def _watched(stack: Sequence[Registered]) -> Sequence[str]:
 
 
 def _tier(each: Registered) -> str | None:
-    """Returns the tier that an alarm watches, or None if the resource is no alarm."""
+    """Returns the tier (a part, such as `dns`) that an alarm watches, or None if the resource is no alarm."""
     labels = {ALARM: "tags", ALERT_POLICY: "userLabels"}.get(each.type)
     return str(each.inputs[labels]["tier"]) if labels else None
 

@@ -1,4 +1,6 @@
-"""Provides a temporary sandbox for tests. The sandbox has a stack whose objects are on Cloud Storage."""
+"""Provides a temporary sandbox of emulated clouds for tests. The sandbox contains a stack whose objects are on Cloud
+Storage.
+"""
 
 from __future__ import annotations
 
@@ -58,15 +60,15 @@ class OnCloudStorage(OwnStack):
 
     @property
     def machine(self) -> Path:
-        """Returns the root directory of the shield machine's file system."""
+        """Returns the root directory of the file system of the shield machine (a regional cache)."""
         (found,) = self.sandbox.directory.glob("machines/*/root")
         return found
 
 
 @contextmanager
 def on_cloud_storage(loopback: str, name: str, config: Mapping[str, Any]) -> Generator[OnCloudStorage]:
-    """Deploys a stack in a temporary sandbox, with a token for the client `reader`. `loopback` is the first part of the
-    sandbox's IP addresses, such as `127.96`.
+    """Deploys a stack in a temporary sandbox of emulated clouds, with a token for the client `reader`. `loopback` is
+    the first part of the sandbox's IP addresses, such as `127.96`.
     """
     with own_stack(loopback, name, config) as stack:
         yield OnCloudStorage(stack.sandbox, stack.printed, stack.project)

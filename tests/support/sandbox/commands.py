@@ -1,4 +1,4 @@
-"""Runs commands for tests: shell commands, and the registry's commands on a sandbox."""
+"""Runs shell commands for tests. Also runs the registry's commands on a sandbox (a set of emulated clouds)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lets tests send requests to a sandbox's edge and purge its caches."""
+"""Lets tests send requests to the edge of a sandbox (a set of emulated clouds), and purge the edge's caches."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Helpers for tests of a sandbox's origin. Tests can store objects, count requests to the origin, and make the origin
-fail.
+"""Helpers for tests of the origin in a sandbox of emulated clouds. Tests can store objects, count requests to the
+origin, and make the origin fail.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ def store(up: Up, key: str, size: int) -> bytes:
     return body
 
 
-# If the first shield takes longer than a second, for example on a busy machine, the edge also asks a second and a third
-# shield (docs/decisions/hedged-requests.md). Each of these shields then sends one request to the origin.
+# If the first shield (a regional cache) takes longer than a second, for example on a busy machine, the edge also asks a
+# second and a third shield (docs/decisions/hedged-requests.md). Each of these shields then sends one request to the
+# origin.
 MOST_REQUESTS_FOR_A_MISS = 3
 
 

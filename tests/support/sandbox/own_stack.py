@@ -1,4 +1,4 @@
-"""Provides a temporary sandbox. The test itself configures the stack in this sandbox."""
+"""Provides a temporary sandbox of emulated clouds. The test itself configures the stack in this sandbox."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class OwnStack(Up):
 
 @contextmanager
 def own_stack(loopback: str, name: str, config: Mapping[str, Any]) -> Generator[OwnStack]:
-    """Deploys a stack in a temporary sandbox, with a token for the client `reader`. `loopback` is the first part of the
-    sandbox's IP addresses, such as `127.96`.
+    """Deploys a stack in a temporary sandbox of emulated clouds, with a token for the client `reader`. `loopback` is
+    the first part of the sandbox's IP addresses, such as `127.96`.
     """
     with temporary_sandbox(loopback, print) as made:
         (made.project / "stacks" / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": dict(config)}))

@@ -33,8 +33,9 @@ CONFIG = {
     "artifact-edge:tags": {"owner": "platform", "cost_center": "none"},
     "artifact-edge:blobs": {"store": "s3", "regions": [REGION]},
     "artifact-edge:metadata": {"store": "dynamodb", "regions": [REGION]},
-    # The stack has only one shield, because a PoP with several shields can send hedged requests. With one shield, the
-    # number of requests does not depend on how fast the shield answers.
+    # The stack has only one shield (a regional cache). With several shields, a PoP can send the same request to a
+    # second shield if the first is slow. With one shield, the number of requests does not depend on how fast the shield
+    # answers.
     "artifact-edge:shields": [{"cloud": "aws", "region": REGION, "machine_type": "i4i.large", "nodes": 1}],
     "artifact-edge:shield_log_fields": ["time", "method", "path", "status", "install"],
     "artifact-edge:edge": {
@@ -58,7 +59,7 @@ LAYERS = 20  # The number of layers of the image that the clients install.
 class Installed:
     """The results of one install. `verdicts` has the number of the client's responses for each value of the header
     X-Cache. `shield_requests` is the number of requests to the shield. `ids` has the number of these requests for each
-    id in the access log. The id is an install id, or `prefetch`. `seconds` is the duration of the install.
+    id in the access log. The id identifies an install, or is `prefetch`. `seconds` is the duration of the install.
     """
 
     verdicts: Counter[str]
@@ -90,7 +91,7 @@ def await_variants(up: OwnStack, locations: Mapping[str, ClientLocation]) -> Non
     for variant, location in locations.items():
         with httpx.Client(**access(up, location, PRINCIPALS[variant])) as client:
             # The following requests do not count as misses. They get the status 404, and the log event of a 404
-            # response contains no tier.
+            # response contains no tier (the cache that answered).
             assert eventually(
                 lambda client=client, variant=variant: (
                     client.get("/npm/absent").headers.get("X-Artifact-Edge-Variant") == f"prediction={variant}"

@@ -35,8 +35,8 @@ def machines_report(aws_url: str, environment: str, regions: tuple[str, ...]) ->
 
 
 def report_machines(aws_url: str | None, environment: str, region: str) -> None:
-    """Writes the serving report of each shield machine. On AWS, a machine writes its report itself. The report is a
-    parameter in Parameter Store that contains the ID of the machine's newest running instance.
+    """Reports that each shield machine (a regional cache) serves clients. On AWS, a machine writes this report itself.
+    The report is a parameter in Parameter Store that contains the ID of the machine's newest running instance.
     """
     running = [{"Name": "instance-state-name", "Values": ["running"]}]
     reservations = _client(aws_url, "ec2", region).describe_instances(Filters=running)["Reservations"]

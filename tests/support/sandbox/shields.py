@@ -1,5 +1,5 @@
-"""Helpers for tests of a sandbox's shield machines. Tests can find the machines, count the requests that reach a
-machine, and use a machine's credentials.
+"""Helpers for tests of the shield machines (regional caches) in a sandbox of emulated clouds. Tests can find the
+machines, count the requests that reach a machine, and use a machine's credentials.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support.sandbox.up import Up
 
 
 def machines(up: Up, region: str) -> list[str]:
-    """Returns the instance ids of the shields in an AWS region, in the order of their names."""
+    """Returns the instance ids of the shields (regional caches) in an AWS region, in the order of their names."""
     reservations = up.aws("ec2", region).describe_instances()["Reservations"]
     instances = [instance for reservation in reservations for instance in reservation["Instances"]]
     named = {tag["Value"]: each["InstanceId"] for each in instances for tag in each["Tags"] if tag["Key"] == "Name"}
@@ -68,7 +68,9 @@ def _request(record: Mapping[str, Any]) -> ShieldRequest:
 
 
 def origin_credentials(root: Path) -> dict[str, str]:
-    """Returns the credentials with which a shield signs requests to origins. `root` is the machine's root directory."""
+    """Returns the credentials with which a shield (a regional cache) signs requests to origins. `root` is the machine's
+    root directory.
+    """
     lines = (root / "run/artifact-edge/s3_auth.config").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines)
 

@@ -1,4 +1,6 @@
-"""Makes the PoPs of a sandbox read outdated values from Workers KV in tests (emulation/cloudflare/kv_reads.py)."""
+"""Makes the PoPs of a sandbox (a set of emulated clouds) read outdated values from Workers KV in tests
+(emulation/cloudflare/kv_reads.py).
+"""
 
 from __future__ import annotations
 

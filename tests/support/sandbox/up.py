@@ -1,4 +1,6 @@
-"""Gives tests access to a running sandbox: its printed output, its stack's outputs and its commands."""
+"""Gives tests access to a running sandbox (a set of emulated clouds). Tests can read the printed output and the stack's
+outputs, and run commands.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from local.stack import LocalStack
 
 @dataclass(frozen=True)
 class Up:
-    """A running sandbox, and the output of the command that started it."""
+    """A running sandbox (a set of emulated clouds), and the output of the command that started the sandbox."""
 
     sandbox: Sandbox
     printed: str

@@ -1,5 +1,5 @@
-"""Tests the benchmark of cache hits. It measures several copies of workerd in several rounds, and computes the ratio of
-their speeds.
+"""Tests the benchmark of cache hits. The benchmark measures several processes of the worker runtime workerd in several
+rounds. It computes the ratio of their speeds.
 """
 
 from __future__ import annotations

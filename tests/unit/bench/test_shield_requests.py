@@ -1,4 +1,4 @@
-"""Tests how the benchmark of prefetching counts repeated requests for the same object at a shield."""
+"""Tests how the benchmark of prefetching counts repeated requests for the same object at a shield cache."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Tests the functions that read, write and compare the table in docs/clients.md. Also tests that each cell of the table
-has a verdict.
+contains a verdict, such as `yes`.
 """
 
 from __future__ import annotations

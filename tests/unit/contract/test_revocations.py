@@ -1,5 +1,5 @@
-"""Tests the encoding of recent token revocations and object withdrawals. The metadata database and the feed that the
-edge reads contain these encodings.
+"""Tests the encoding of recent token revocations and object withdrawals. The metadata database contains these
+encodings. So does the feed, a small document that the edge reads every 2 s.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Tests that every form of a token record (document, database, edge entry) contains every field of a token. Fields that
-developers add later are included.
+"""Tests that every form of a token record (document, database, entry in Workers KV) contains every field of a token.
+Fields that developers add later are included.
 """
 
 from __future__ import annotations

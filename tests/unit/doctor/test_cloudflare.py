@@ -1,4 +1,6 @@
-"""Tests the checks of a Cloudflare account, on the emulated Cloudflare API."""
+"""Tests how the doctor command checks a Cloudflare account before a deployment. The tests use the emulated Cloudflare
+API.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests the checks of the domain that clients connect to. The tests define its DNS records."""
+"""Tests how the doctor command checks the domain that clients connect to, before a deployment. The tests define the
+domain's DNS records.
+"""
 
 from __future__ import annotations
 

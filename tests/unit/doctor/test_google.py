@@ -1,4 +1,6 @@
-"""Tests the doctor's checks of a Google Cloud project."""
+"""Tests the doctor's checks of a Google Cloud project. The doctor is a command that checks accounts before a
+deployment.
+"""
 
 from __future__ import annotations
 
@@ -68,9 +70,9 @@ def test_apis_that_are_not_enabled_are_named_with_the_command() -> None:
 
 @pytest.mark.parametrize(("metric", "needed"), [("STATIC_ADDRESSES", 2), ("N2_CPUS", 16), ("LOCAL_SSD_TOTAL_GB", 750)])
 def test_a_quota_that_the_machines_exceed_is_a_problem(metric: str, needed: int) -> None:
-    """Tests two quotas. The unused part of the first quota is exactly what the stack `prod` needs in a region. The
-    second quota has one unit less. In each of two regions of Google Cloud, the stack has two machines of the type
-    n2-standard-8.
+    """Tests two values of a quota. With the first value, the unused part of the quota is exactly what the stack `prod`
+    needs in a region. With the second value, it is one unit less. In each of two regions of Google Cloud, the stack has
+    two machines of the type n2-standard-8.
     """
     assert problems(stack("prod"), Project(ENABLED, **{metric: needed})) == []
     found = problems(stack("prod"), Project(ENABLED, **{metric: needed - 1}))

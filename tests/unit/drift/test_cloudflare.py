@@ -1,5 +1,5 @@
-"""Tests `python -m drift` on the emulated Cloudflare. The command must find differences in worker scripts and
-namespaces.
+"""Tests `python -m drift` on the emulated Cloudflare. The command must find differences between the Pulumi state and
+the account in worker scripts and KV namespaces.
 """
 
 from __future__ import annotations

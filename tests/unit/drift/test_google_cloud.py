@@ -1,4 +1,6 @@
-"""Tests `python -m drift` on the emulated Google Cloud. The command must find differences in resources with labels."""
+"""Tests `python -m drift` on the emulated Google Cloud. The command must find differences between the Pulumi state and
+the project in resources with labels.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,7 @@ def test_a_resource_is_an_orphan_only_with_the_labels_of_the_stack(
 
 def test_each_resource_that_the_state_lacks_is_listed(deployed: tuple[State, httpx.Client]) -> None:
     """Removes all resources from the state, except for a Cloud Run service and a network. The two resources must stay,
-    because `compare` searches only the projects and regions in the state.
+    because the tested function `compare` searches only projects and regions that the state contains.
     """
     state, _ = deployed
     google = [each for each in state.resources if each.type.startswith("gcp:")]

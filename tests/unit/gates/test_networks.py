@@ -80,7 +80,7 @@ def test_clients_change_the_network_in_small_steps(before: int, after: int, refu
 @pytest.mark.parametrize(
     ("percent", "refused"),
     # DNS sends `percent` of all clients to our own PoPs in two regions. The plan creates or deletes the PoP in the
-    # second region. This moves half of these clients.
+    # second region. Half of the clients of our own PoPs therefore change their region.
     [(0, []), (20, []), (40, []), (60, ["traffic"])],
 )
 @pytest.mark.parametrize("op", ["create", "delete"])

@@ -1,5 +1,5 @@
-"""Tests a part of the plan gate on a small stack. The gate determines which read paths of a stack still work after the
-loss of parts of the stack.
+"""Tests a part of the plan gate, which checks Pulumi plans, on a small stack. The gate determines which read paths
+(ways from a client to an object) still work after the loss of parts of the stack.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def bucket(region: str) -> Resource:
 
 
 def shield(region: str, zone: str, *buckets: str) -> list[Resource]:
-    """Returns the resources of a shield: a machine, and its subnet, address and DNS name.
+    """Returns the resources of a shield (a regional cache): a machine, and its subnet, address and DNS name.
 
     `buckets` lists the regions of the buckets from which the machine reads.
     """
@@ -187,8 +187,8 @@ def test_geolocation_records_lead_all_clients_to_the_regions_of_the_default_reco
 
 
 def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
-    """Returns the plan gate's findings for a stack that must survive only the loss `loss`. For example,
-    `region:us-east-1` is the loss of all resources in this region.
+    """Returns the findings of the plan gate (a check before `pulumi up`) for a stack that must survive only the loss
+    `loss`. For example, `region:us-east-1` is the loss of all resources in this region.
     """
     all_findings = findings_of(resources, Survived(all=[loss]), borne=[])
     return [

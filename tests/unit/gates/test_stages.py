@@ -1,5 +1,5 @@
-"""Tests how the plan gate splits a plan that it refuses into stages. An operator may apply these stages one after the
-other.
+"""Tests how the plan gate (a check of plans) splits a plan that it refuses into stages. A stage is one of several runs
+of `pulumi up`, which an operator may start one after the other.
 
 The plans come from the real Pulumi engine (tests/support/plans_of_changes.py).
 """
@@ -118,7 +118,9 @@ def test_recordings_contain_no_machine_data() -> None:
 
 
 def command(name: str, tmp_path: Path, subcommand: str = "plan", *options: str) -> tuple[int, str]:
-    """Runs a command of `python -m gates` on a recorded plan. Returns the command's exit code and output."""
+    """Runs a command of `python -m gates`, which checks Pulumi plans, on a recorded plan. Returns the command's exit
+    code and output.
+    """
     file = tmp_path / "plan.json"
     file.write_bytes(gzip.decompress((RECORDED / f"{name}.json.gz").read_bytes()))
     result = CliRunner().invoke(app, [subcommand, str(file), *options])

@@ -20,8 +20,8 @@ WHOLE = [{"versions": [{"percentage": 100}], "annotations": {"workers/message": 
 
 
 class Api(BaseHTTPRequestHandler):
-    """Emulates Cloudflare's API. A test sets the status and the list of deployments in the responses. The class records
-    the requests.
+    """Emulates Cloudflare's API. A test sets the status of the responses, and the deployments of a worker script that
+    they list. The class records the requests.
     """
 
     status = 200
@@ -41,8 +41,8 @@ class Api(BaseHTTPRequestHandler):
 
 
 class _NoResources(mocks.Mocks):
-    """Raises an error if the program creates a resource or calls a provider function. The release guard must do
-    neither.
+    """Raises an error if the program creates a resource or calls a provider function. The release guard is a hook of
+    `pulumi up`, and must do neither.
     """
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
@@ -67,8 +67,8 @@ def run_hook(version: str = "good") -> pulumi.ResourceHook:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs a server that replaces Cloudflare's API. The release guard asks the server for the deployments of a worker
-    script.
+    """Runs a server that replaces Cloudflare's API. The release guard is a hook of `pulumi up`. It requests the
+    deployments of a worker script from this server.
     """
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "the-token")
     monkeypatch.setattr(Api, "requests", [])

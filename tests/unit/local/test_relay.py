@@ -39,8 +39,8 @@ async def answered(handler: Handler, request: bytes) -> bytes:
 
 def test_bytes_pass_in_both_directions_and_the_end_of_the_request_too() -> None:
     async def reversed_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # `read()` returns at the end of the request, and only then does the target answer. The answer therefore shows
-        # that the relay also forwards the end of the request.
+        # The target server answers only after `read()` has reached the end of the request. The answer therefore shows
+        # that the relay also forwards this end.
         writer.write((await reader.read())[::-1])
         writer.close()
 

@@ -22,7 +22,8 @@ from local.stack import StackError
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     # `check_directory` would fail, because Traffic Server's user cannot enter pytest's temporary directories. These
-    # tests do not start Traffic Server, and therefore need only `check_content`.
+    # tests do not start Traffic Server. They therefore use `check_content` instead, which checks only the files in a
+    # directory.
     monkeypatch.setattr(serve.prerequisites, "check_directory", serve.prerequisites.check_content)
     before = signal.getsignal(signal.SIGTERM)
     yield Sandbox(directory=tmp_path / "sandbox", loopback="127.0")

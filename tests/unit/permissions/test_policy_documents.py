@@ -109,8 +109,8 @@ def _within(value: Any) -> Iterator[Mapping[str, Any]]:
             yield from _within(each)
 
 
-# A first deployment needs these actions, which do not support resource types (Service Authorization Reference). IAM
-# evaluates such an action only for the resource "*".
+# AWS actions that a first deployment needs, and that do not support resource types (Service Authorization Reference).
+# IAM evaluates such an action only for the resource "*".
 NEEDS_ANY_RESOURCE = (
     "kms:CreateKey",
     "kms:ListAliases",

@@ -37,7 +37,7 @@ def test_the_command_prints_a_line_for_each_fact() -> None:
 
 def facts() -> Iterator[list[str]]:
     """Yields the cells of each row in the tables of facts in docs/fidelity.md. The last cell contains the name of the
-    row's probe.
+    probe, which checks the row's fact on a real cloud.
     """
     is_of_facts = False
     for line in (CHECKOUT / "docs" / "fidelity.md").read_text().splitlines():

@@ -1,5 +1,5 @@
-"""Runs probes on the emulated clouds. The emulated clouds must behave as the documentation of the real clouds says.
-Each probe must delete the resources that it creates.
+"""Runs probes on the emulated clouds. A probe checks whether a cloud behaves as its documentation says. Each probe must
+delete the resources that it creates.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ ACCOUNT = "0123456789abcdef0123456789abcdef"
 
 
 class Clock:
-    """The clock of the emulated AWS. The clock advances when a probe sleeps."""
+    """The clock of the emulated AWS. The clock advances when a probe (a check of a cloud's behaviour) sleeps."""
 
     def __init__(self) -> None:
         self._slept = timedelta()
@@ -97,8 +97,8 @@ def check(probe: str) -> tuple[list[Fact], Recording]:
 
 
 def leftovers() -> list[str]:
-    """Returns the names or ids of all resources that a probe has left in the emulated AWS account. Ignores the default
-    VPC, terminated instances, and KMS keys whose deletion is scheduled.
+    """Returns the names or ids of all resources that a probe (a check of a cloud's behaviour) has left in the emulated
+    AWS account. Ignores the default VPC, terminated instances, and KMS keys whose deletion is scheduled.
     """
     ec2 = client("ec2", {"region": REGION})
     reservations = ec2.describe_instances()["Reservations"]
@@ -130,8 +130,8 @@ def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
     assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
     assert leftovers() == []
     recorded = DIRECTORY / f"{probe}.json"
-    # The file `recorded` contains the responses of the real AWS to `probe`. The emulated AWS must give the same
-    # responses.
+    # The file `recorded` contains the responses of the real AWS to the requests of `probe`. The emulated AWS must give
+    # the same responses.
     if recorded.exists():
         assert differences(read(recorded), recording.answers) == []
 
@@ -140,9 +140,9 @@ def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
 def test_a_probe_fails_on_a_cloud_that_behaves_differently(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(S3Backend, "put_bucket_replication", lambda *given, **more: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     facts, _ = check("s3-replication-rules")
-    # The probe checks three facts: S3 refuses three kinds of replication rules. The test disables the emulation's
-    # checks, and two of the facts become false. The third fact remains true, because moto itself refuses a rule for a
-    # source bucket without versioning.
+    # The probe checks that S3 refuses three kinds of replication rules. The test disables the emulation's checks. As a
+    # result, the emulated S3 accepts two of the three kinds. It still refuses the third, because moto itself refuses a
+    # rule for a source bucket without versioning.
     assert [fact.observed for fact in facts if not fact.holds] == ["accepted", "accepted"]
     assert leftovers() == []
 

@@ -1,5 +1,5 @@
-"""Tests the recordings of a probe's responses. A recording must contain no secrets and no account IDs. A comparison of
-two recordings must find the differences.
+"""Tests the recordings of a cloud's responses to a probe (a check of the cloud's behaviour). A recording must contain
+no secrets and no account IDs. A comparison of two recordings must find the differences.
 """
 
 from __future__ import annotations

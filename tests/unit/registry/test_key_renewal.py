@@ -40,8 +40,8 @@ def leaf(secrets: Secrets) -> x509.Certificate:
 
 
 def is_accepted(certificate: x509.Certificate, shield: str, now: datetime) -> bool:
-    """Returns whether a shield accepts a client certificate. `shield` contains the certificates of the authorities that
-    the shield trusts.
+    """Returns whether a shield (a regional cache) accepts a client certificate. `shield` contains the certificates of
+    the authorities that the shield trusts.
     """
     return any(
         each.not_valid_before_utc <= now <= each.not_valid_after_utc and _is_issued_by(certificate, each)
@@ -86,8 +86,8 @@ def test_the_shields_accept_the_deployed_certificate_on_each_day_of_25_years(
         current = renewed(current, "dev", now)
         authorities.add(current.authority["client_ca"])
         if day % days_between_deployments == 0:
-            # The edge may present its new certificate while the shields still use the old version of their secret. The
-            # shields must therefore already trust the authority that issued the certificate.
+            # The edge may present its new certificate while the shields (regional caches) still have the old version of
+            # their secret. The shields must therefore already trust the authority that issued the certificate.
             assert is_accepted(leaf(current), accepted_before, now), f"day {day}: the issuer is new to the shields"
             deployed = leaf(current)
     assert len(authorities) == 4

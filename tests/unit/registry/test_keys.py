@@ -1,5 +1,5 @@
-"""Tests the keys with which the tiers authenticate to each other. Also tests that a second run of `keys init` changes
-nothing.
+"""Tests the keys with which the edge, the shields (regional caches) and other tiers authenticate to each other. Also
+tests that a second run of `keys init` changes nothing.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ def test_immutable_objects_are_retained_and_documents_are_not(
 ) -> None:
     target, bucket = locked(network, mode)
     publish(target, tmp_path, "1.0.0")
-    # The second publish replaces the package's documents. If the bucket retained documents, this publish would fail.
+    # The second publish replaces the package's documents. If object retention also applied to documents, this publish
+    # would fail.
     publish(target, tmp_path, "1.1.0")
     retention = bucket.document(TARBALL)["retention"]
     ahead = datetime.fromisoformat(retention["retainUntilTime"]) - datetime.now(UTC)

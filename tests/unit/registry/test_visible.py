@@ -1,5 +1,5 @@
-"""Tests the report on a published change: it lists which origin buckets, shields and PoPs already serve the change, and
-which do not.
+"""Tests the report on a published change: it lists which origin buckets, shields (regional caches) and PoPs already
+serve the change, and which do not.
 """
 
 from __future__ import annotations

@@ -40,9 +40,9 @@ def test_fewer_errors_never_make_a_version_worse(old: Counts, more: int, new: Co
 @pytest.mark.parametrize(
     ("new", "old", "expected"),
     [
-        (Counts(99, 99), Counts(900, 0), Verdict.UNDECIDED),  # the new version has had too few requests
+        (Counts(99, 99), Counts(900, 0), Verdict.UNDECIDED),  # the new version has had too few requests for a decision
         (Counts(100, 50), Counts(900, 0), Verdict.WORSE),
-        (Counts(100, 50), Counts(99, 0), Verdict.UNDECIDED),  # the old version has had too few requests
+        (Counts(100, 50), Counts(99, 0), Verdict.UNDECIDED),  # the old version has had too few requests for a decision
         (Counts(100, 1), Counts(900, 0), Verdict.UNDECIDED),  # one error of the new version may be a coincidence
         (Counts(1000, 500), Counts(9000, 4500), Verdict.GOOD),  # both versions have the same error rate
         (Counts(1000, 0), Counts(9000, 90), Verdict.GOOD),
@@ -57,7 +57,8 @@ def test_known_cases(new: Counts, old: Counts, expected: Verdict) -> None:
 
 def release(seed: int, new_rate: float, old_rate: float) -> Verdict:
     """Simulates a release and returns the verdict on the new version of the worker. The new version gets 10 % of the
-    requests. A statistical test runs after each hundred requests to the new version, until a test gives a verdict.
+    requests. A statistical test runs after each hundred requests to the new version, until a test decides whether the
+    new version is worse than the old one.
     """
     for test, (new, old) in enumerate(_growing(seed, new_rate, old_rate), 1):
         found = verdict(new, old, RULE, test)

@@ -1,5 +1,5 @@
-"""Tests the certificates that machines export: in which regions a stack has them, and that one DNS record validates the
-certificates of all regions.
+"""Tests the TLS certificates that machines export. The tests check in which regions a stack has such certificates, and
+that one DNS record validates the certificates of all regions.
 """
 
 from __future__ import annotations

@@ -202,7 +202,8 @@ def test_the_routing_policy_has_a_name_to_which_the_hostname_leads(routing: str,
     chosen = records[name].inputs
     assert chosen["name"] == f"{routing}.pops.artifact-edge.test"
     assert [each["name"] for each in chosen["aliases"]] == ["eu-west-1.pops.artifact-edge.test"]
-    # The latency records exist with each kind of routing, because the alias record `pops-former-names` points to them.
+    # A stack has DNS records for latency-based routing even if clients are routed in another way, because the alias
+    # record `pops-former-names` points to them.
     assert records["pops-eu-west-1"].inputs["latencyRoutingPolicies"] == [{"region": "eu-west-1"}]
     assert records["pops-former-names"].inputs["name"] == "*.pops.artifact-edge.test"
 
@@ -297,8 +298,8 @@ def test_a_stack_with_an_accelerator_meets_the_policies_and_costs_more() -> None
 
 
 def resources_of_gates(of: Deployment | None = None) -> list[plan.Resource]:
-    """Returns the resources of a stack in the form that the gates use. The gates normally read the resources from a
-    Pulumi plan.
+    """Returns the resources of a stack in the form that the plan gate uses. The plan gate checks a Pulumi plan before
+    `pulumi up`, and normally reads the resources from this plan.
     """
     return [
         plan.Resource(

@@ -1,4 +1,6 @@
-"""Tests how `python -m doctor` reads the settings of a stack, and its messages for files that it cannot use."""
+"""Tests `python -m doctor`, which checks the accounts of a stack. The tests check how the command reads the settings of
+a stack, and which messages it prints for files that it cannot use.
+"""
 
 from __future__ import annotations
 

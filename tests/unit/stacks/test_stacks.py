@@ -88,8 +88,8 @@ def test_every_environment_deploys_with_the_documented_outputs(environment: str)
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environment_meets_the_policies(environment: str) -> None:
-    """Checks that each environment's stack meets the policies. The policies run in the test's process, where all values
-    are known.
+    """Checks that each environment's stack meets the project's Pulumi policies. The policies run in the test's process,
+    where all values are known.
     """
     registered = as_policies_see_it(first_up(environment))
     given = settings(environment)
@@ -98,7 +98,7 @@ def test_every_environment_meets_the_policies(environment: str) -> None:
 
 
 def test_an_environment_without_its_settings_has_findings() -> None:
-    """Runs the policies on the stack `dev` without the policy settings of `dev`. Some policies must then report
+    """Runs the Pulumi policies on the stack `dev` without the policy settings of `dev`. Some policies must then report
     findings.
 
     With its settings, `dev` may be destroyed and may be in only one region.

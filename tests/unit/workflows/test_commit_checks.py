@@ -1,5 +1,6 @@
-"""Tests that `make lint`, the pre-commit hooks and the workflow run the same checks, and that dependabot covers every
-manifest."""
+"""Tests that `make lint`, the pre-commit hooks and the GitHub workflow run the same checks, and that dependabot covers
+every package manifest.
+"""
 
 from __future__ import annotations
 

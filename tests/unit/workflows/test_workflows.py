@@ -130,7 +130,8 @@ def test_drift_is_an_error() -> None:
 )
 def test_a_scheduled_command_is_a_step_of_its_workflow(file: str, job: str, command: str) -> None:
     (step,) = [each for each in WORKFLOWS[file]["jobs"][job]["steps"] if command in each.get("run", "")]
-    # In the workflow `drift`, each command must run even if an earlier step has found a difference.
+    # In the workflow `drift`, each command must run even if an earlier step has found a difference between the Pulumi
+    # state and the cloud.
     assert step.get("if") == ("always()" if file == "drift.yml" else None)
 
 
@@ -208,7 +209,8 @@ def test_the_next_part_of_a_plan_is_applied_by_the_workflow_that_applies_whole_p
 @pytest.mark.skipif(not shutil.which("go"), reason="actionlint is built with Go, which is not installed")
 def test_actionlint_finds_nothing() -> None:
     files = (ROOT / ".github/workflows").iterdir()
-    # `-shellcheck=` and `-pyflakes=` disable the checks that need these two programs. Not every machine has them.
+    # actionlint's options `-shellcheck=` and `-pyflakes=` disable the checks that run the programs shellcheck and
+    # pyflakes. Not every machine has these programs.
     result = subprocess.run(
         ["go", "tool", "actionlint", "-no-color", "-shellcheck=", "-pyflakes=", *files],
         cwd=ROOT / "tests" / "support" / "actionlint",

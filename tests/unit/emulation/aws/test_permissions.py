@@ -259,7 +259,8 @@ def test_the_metadata_service_gives_credentials_only_to_machines_with_a_role(clo
     listed = f"{INSTANCES_PATH}/{cloud.instance}/latest/meta-data/iam/security-credentials/"
     assert cloud.send("GET", listed).status_code == 401
     assert cloud.send("GET", listed, headers={"X-aws-ec2-metadata-token": ""}).status_code == 401
-    # Both requests get the same credentials. The metadata service returns the same credentials for hours.
+    # Two requests for the role's credentials get the same credentials. The metadata service returns the same
+    # credentials for hours.
     assert cloud.credentials().access_key == cloud.credentials().access_key
     other = f"{INSTANCES_PATH}/i-0123/latest/"
     token = {"X-aws-ec2-metadata-token": cloud.send("PUT", f"{other}api/token").text}

@@ -77,7 +77,7 @@ class Up:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Returns the public address of each shield machine. A key is `<region>/<machine name>`."""
+        """Returns the public address of each shield machine (a regional cache). A key is `<region>/<machine name>`."""
         shields = self.deployment.outputs["shields"]
         return {f"{shield['region']}/{shield['name']}": shield["address"] for shield in shields}
 
@@ -148,8 +148,8 @@ def test_only_shields_may_get_and_list(up: Up) -> None:
 
 
 def test_shield_credentials_read_only_from_the_shields_networks(up: Up) -> None:
-    """Checks from where shields can read a bucket. In the bucket's region, they must use the VPC endpoint. In other
-    regions, they must use the fixed addresses of the shields.
+    """Checks from where shields (regional caches) can read a bucket. Shields in the bucket's region must use the VPC
+    endpoint. Shields in other regions must use their fixed addresses.
     """
     iam, stack = client("iam"), up.stack
     found = iam.get_role_policy(RoleName=f"artifact-edge-{stack.environment}-shield", PolicyName="origin-ways")
@@ -171,15 +171,15 @@ def test_shield_credentials_read_only_from_the_shields_networks(up: Up) -> None:
 
 
 def test_policies_that_name_the_shields_role_are_created_after_it(up: Up) -> None:
-    """Checks the order in which resources are created. AWS refuses a policy that contains a missing role. The shields'
-    IAM role must therefore exist before the policies that contain it.
+    """Checks the order in which resources are created. AWS refuses a policy that contains a missing role. The IAM role
+    of the shields (regional caches) must therefore exist before the policies that contain it.
     """
     role = f"role/artifact-edge-{up.stack.environment}-shield"
     made = up.deployment.resources
     (there,) = [n for n, each in enumerate(made) if each.outputs.get("arn", "").endswith(role)]
     naming = [n for n, each in enumerate(made) if role in str(each.inputs.get("policy"))]
-    # For each bucket with published objects, the shields' role is in the bucket policy and in the key policy. The role
-    # is also in the policy of the bucket with access logs.
+    # For each bucket with published objects, the role of the shields (regional caches) is in the bucket policy and in
+    # the key policy. The role is also in the policy of the bucket with access logs.
     assert len(naming) == 2 * len(up.places) + 1
     assert min(naming) > there
 

@@ -21,7 +21,7 @@ from tests.support.own_pop import SETTINGS
 
 ROOT = Path(__file__).parents[4]
 REGION = "us-east-1"
-# A list of 32 shields. Their domain has the maximum length that the stack config allows.
+# A list of 32 shields (regional caches). Their domain has the maximum length that the stack config allows.
 SHIELDS = [
     ShieldNode(f"{region}-{number}.shield.{'d' * 47}.example:8443", region)
     for region in ("us-east-1", "eu-west-1", "ap-southeast-1", "sa-east-1")

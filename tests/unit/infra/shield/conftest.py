@@ -1,4 +1,4 @@
-"""Provides a shield machine for tests of the program that fetches the machine's secrets."""
+"""Provides a shield machine (a regional cache) for tests of the program that fetches the machine's secrets."""
 
 from __future__ import annotations
 

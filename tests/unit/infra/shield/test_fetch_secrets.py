@@ -1,4 +1,4 @@
-"""Tests how a shield machine fetches its secrets while services of some AWS regions are down."""
+"""Tests how a shield machine (a regional cache) fetches its secrets while services of some AWS regions are down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tests the order in which the program creates or replaces the shield machines of a region on Compute Engine."""
+"""Tests the order in which the program creates or replaces the shield machines (regional caches) of a region on Compute
+Engine.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Tests a shield machine whose home region has no Secrets Manager and no STS for a whole day. The machine must still be
-able to read the origin.
+"""Tests a shield machine (a regional cache) while Secrets Manager and STS of its home region are down for a whole day.
+The machine must still be able to read the origin.
 
 Role credentials expire after an hour. The test therefore sets the clock of the machine and of the emulated AWS.
 """
@@ -71,7 +71,9 @@ def clock(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def origin() -> Iterator[str]:
-    """Provides the URL of an emulated S3 with an object that only the role of the shield machine may read."""
+    """Provides the URL of an emulated S3 with an object that only the role of the shield machine (a regional cache) may
+    read.
+    """
     s3, iam = client("s3"), client("iam")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"body")

@@ -1,5 +1,5 @@
-"""Tests the Lua scripts of a shield. The tests check which clients the scripts admit, which headers they forward, and
-what they report in responses.
+"""Tests the Lua scripts of a shield (a regional cache). The tests check which clients the scripts admit, which headers
+they forward, and what they report in responses.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ BLOB = "/objects/pypi/files/a/a-1.0.tar.gz"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """Returns the root directory of a shield machine. It contains the secrets that fetch-secrets writes."""
+    """Returns the root directory of a shield machine (a regional cache). It contains the secrets that fetch-secrets
+    writes.
+    """
     secrets = tmp_path / "run" / "artifact-edge"
     secrets.mkdir(parents=True)
     (secrets / "origin_key").write_text(f"{KEY}\n")

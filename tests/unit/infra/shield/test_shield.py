@@ -1,4 +1,4 @@
-"""Tests which shield machines, roles and permissions the program creates in EC2 and IAM."""
+"""Tests which shield machines (regional caches), roles and permissions the program creates in EC2 and IAM."""
 
 from __future__ import annotations
 

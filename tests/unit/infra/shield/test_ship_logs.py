@@ -1,4 +1,4 @@
-"""Tests the program with which a shield machine copies its access log to S3."""
+"""Tests the program with which a shield machine (a regional cache) copies its access log to S3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests the user data of shield machines. The tests parse the user data as cloud-init does."""
+"""Tests the user data of shield machines (regional caches). The tests parse the user data as cloud-init does."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ def test_the_key_decides_the_kind_of_object(key: str, never_changes: bool) -> No
 
 def test_a_single_origin_has_a_parent_rule_too() -> None:
     settings = replace(SETTINGS, buckets=BUCKETS[:1])
-    # With a single origin, a retry is useless. The number of retries is 1 anyway, because Traffic Server ignores a line
-    # of parent.config that allows zero retries.
+    # With a single origin, a retry is useless. However, the number of retries must be 1, because Traffic Server ignores
+    # a line of parent.config that allows no retries.
     assert "max_simple_retries=1 " in files(settings)["/etc/artifact-edge/parent.config"].content
 
 

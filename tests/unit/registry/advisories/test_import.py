@@ -44,7 +44,9 @@ def imported(network: Network, directory: Path, *found: dict[str, Any]) -> Resul
 
 
 def named(network: Network) -> list[str]:
-    """Returns the digests of the advisory data sets in the feed. The metadata API serves this feed to the edge."""
+    """Returns the digests of the data sets of security advisories. They are in the feed, a small document that the edge
+    reads from the metadata API.
+    """
 
     class Database:
         def token(self, digest: str) -> None: ...

@@ -39,8 +39,8 @@ def test_a_failed_purge_is_reported_and_repeated_by_the_relay(
         fail_to_purge(away)
         assert publish_web(network, tmp_path).delayed == ["the edge was not purged: it is away"]
     drained = network.target.delivery.drain()
-    # The outbox relay repeats a failed delivery after some seconds. This call of `drain` is too early, and leaves the
-    # change in the outbox.
+    # The outbox relay delivers published changes, and repeats a failed delivery after some seconds. This call of
+    # `drain` is too early, and leaves the change in the outbox.
     assert (drained.delivered, drained.waiting, network.purged) == (0, 1, [])
     assert drained.lag > 0
     clock.time += 60

@@ -56,8 +56,9 @@ def test_a_hanging_edge_does_not_exceed_the_time_of_the_pass(
         away.setattr(CloudflareEdge, "purge", hang)
         started = clock.time
         drained = network.target.delivery.drain(until=started + 35)
-    # The relay tries one purge for all changes, and then a separate purge for each of the first three changes. Each
-    # purge takes 10 seconds. The last purge starts after 30 seconds. The limit of 35 seconds prevents a further purge.
+    # The outbox relay tries one cache purge for all changes, and then a separate purge for each of the first three
+    # changes. Each purge takes 10 seconds. The last purge starts after 30 seconds. The limit of 35 seconds prevents a
+    # further purge.
     assert clock.time - started == 40
     assert (drained.delivered, drained.left) == (0, CHANGES - 3)
     assert drained.delayed == ["the edge was not purged: it does not answer"]

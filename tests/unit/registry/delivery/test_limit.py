@@ -71,8 +71,8 @@ def test_a_publish_beyond_the_limit_succeeds_and_its_documents_are_purged_later(
     (left,) = network.target.delivery.outbox.pending()
     assert (left.tries, "npm/web/packument.json" in left.stale) == (0, True)
     drained = network.target.delivery.drain()
-    # Because of the rate limit, the next delivery of the change is due later. This call of `drain` does not try the
-    # delivery.
+    # Because of the rate limit, the next delivery of the change is due later. `drain` delivers only changes that are
+    # due. This call therefore does not try the delivery.
     assert (drained.delivered, drained.limited, drained.delayed, drained.lag > 0) == (0, 0, [], True)
     clock.time += 60
     drained = network.target.delivery.drain()

@@ -1,5 +1,5 @@
-"""Tests that the registry refuses an invalid edge policy. The error message contains the rule, the wrong value, and the
-allowed values.
+"""Tests that the registry refuses an invalid edge policy. An edge policy decides which package versions clients may
+get. The error message contains the rule, the wrong value, and the allowed values.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from registry.__main__ import app
 from registry.edge_policy.document import MOST_BYTES, parsed, schema
 
 CHECKOUT = Path(__file__).parents[4]
-# Valid and invalid edge policies. The edge worker's tests use the same policies. The registry and the edge worker must
-# agree about each policy.
+# Valid and invalid edge policies (rules that decide which versions clients may get). The edge worker's tests use the
+# same policies. The registry and the edge worker must agree about each policy.
 CASES: list[dict[str, Any]] = json.loads((CHECKOUT / "workers/edge/test/policy_documents.json").read_text())
 # Each case has a version specifier (PEP 440), a version, and whether the specifier includes the version. The result
 # comes from the library `packaging`, which pip uses. The edge worker's tests use the same cases.

@@ -1,5 +1,6 @@
-"""Tests that the registry stores all versions of the edge policy. Two operators who change the policy at the same time
-must not overwrite each other's changes."""
+"""Tests that the registry stores all versions of the edge policy, which decides what clients may get. Two operators who
+change the policy at the same time must not overwrite each other's changes.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ def policy(name: str) -> Policy:
 
 
 def named(network: Network) -> list[str]:
-    """Returns the digests of the edge policies in the item CURRENT of the metadata database."""
+    """Returns the digests that the item CURRENT of the metadata database lists. They are digests of edge policies."""
     item = network.target.repository.item(PARTITION, CURRENT)
     return item.document["policies"] if item else []
 
@@ -55,8 +56,8 @@ def test_a_policy_is_stored_for_the_edge_before_it_is_named(network: Network) ->
 
 
 def canary(digest: str) -> Policy:
-    """Returns a policy with an experiment. Clients with the experiment's second variant get the rules of another
-    policy, which has the digest `digest`.
+    """Returns an edge policy (rules for packages) with an experiment. Clients with the experiment's second variant get
+    the rules of another policy, which has the digest `digest`.
     """
     variants = [{"name": "new", "weight": 5}, {"name": "old", "weight": 95, "policy": digest}]
     experiment = {"name": "canary", "layer": "policy", "unit": "principal", "variants": variants}
@@ -105,8 +106,8 @@ def test_a_change_between_reading_and_writing_is_refused(network: Network, monke
     raced = list[bool]()
 
     def slower(target: Target) -> Any:
-        """Replaces the property `Target.origin`. The registry reads this property before it writes Carol's policy. At
-        the first read, the function stores another policy in Dave's name.
+        """Replaces the property `Target.origin`. The registry reads this property before it writes an edge policy in
+        Carol's name. At the first read, the function stores another policy in Dave's name.
         """
         if not raced:
             raced.append(True)

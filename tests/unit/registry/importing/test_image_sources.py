@@ -78,7 +78,8 @@ def status(code: int) -> Answer:
     ("answers", "ranges"),
     [
         ([broken(1000), part(1000)], [None, "bytes=1000-"]),
-        # The connection breaks after all bytes have arrived. The import needs no second request.
+        # The connection breaks after all bytes of the layer have arrived. The import needs no second request for the
+        # layer.
         ([broken(len(CONTENT))], [None]),
         ([broken(1000), status(416)], [None, "bytes=1000-", None]),
         # A storage host with signed URLs may answer 400 to a range request. The import must then request the whole

@@ -233,7 +233,7 @@ def test_packages_are_imported_from_registries_that_fail_at_times(
     assert (imported.new, imported.failed) == (3, [])
     assert list(network.json("npm/@acme/web/packument.json")["versions"]) == ["1.0.0", "2.0.0"]
     (file,) = network.json("pypi/simple/p/index.json")["files"]
-    assert file["filename"] == "p-1.0-py3-none-any.whl"  # Version 2.0 is yanked. The import takes version 1.0.
+    assert file["filename"] == "p-1.0-py3-none-any.whl"  # Version 2.0 is yanked. The import chooses 1.0.
 
 
 def test_files_at_the_host_of_an_https_registry_are_fetched_over_https(

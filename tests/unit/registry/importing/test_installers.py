@@ -130,7 +130,8 @@ def test_real_packages_are_imported_from_the_index_of_pip_and_install(
     The package `requests` has the field `License-File`, although its metadata is older than version 2.4, which defined
     this field. The package `setuptools` contains copies of other distributions. The package `six` has metadata 2.0.
     """
-    monkeypatch.setattr(retries, "sleep", time.sleep)  # a real index may need the time between two tries
+    # a real index may need a pause before the import repeats a request
+    monkeypatch.setattr(retries, "sleep", time.sleep)
     specs = ["requests==2.31.0", "setuptools==75.1.0", "six==1.10.0"]
     imported = run(network, tmp_path, [f"pypi:{spec}" for spec in specs])
     assert (imported.new, imported.failed, imported.left_out) == (6, [], [])

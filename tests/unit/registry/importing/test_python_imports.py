@@ -133,8 +133,8 @@ def test_an_import_keeps_the_fields_by_which_clients_choose_a_file(
     assert (first["upload-time"], first["requires-python"]) == ("2016-01-02T03:04:05.678901Z", ">=2.7, !=3.0.*")
     assert (second["upload-time"], second["yanked"]) == ("2020-01-01T00:00:00.000000Z", 'breaks "all"\n<users>')
     assert (third["yanked"], third["requires-python"]) == (True, ">=3.6.*")
-    # The source index states an invalid upload time for the third file. The registry's page therefore shows the time of
-    # the import.
+    # The source index states an invalid upload time for one of the files. For this file, the registry's page therefore
+    # shows the time of the import.
     assert third["upload-time"].startswith("20")
     assert files["p-1.0.zip"]["hashes"]["sha256"] == hashlib.sha256(upstream.files["/files/p-1.0.zip"]).hexdigest()
     assert first["core-metadata"] == {"sha256": hashlib.sha256(metadata(version="1.0").encode()).hexdigest()}

@@ -110,8 +110,8 @@ def test_a_rotated_token_has_a_successor_and_expires_after_the_overlap(network: 
     assert network.entry(digest_of(new))["grants"] == GRANTS
     assert 7100 < network.entry(digest_of(new))["expires"] - time.time() < 7300
     assert 200 < network.entry(digest_of(old))["expires"] - time.time() < 400
-    # The rotation shortens the old token's validity at the edge. It does not change how long the database keeps the
-    # token's record.
+    # A rotation replaces a token by a new one. It shortens the old token's validity at the edge, and does not change
+    # how long the database keeps the token's record.
     assert item(network, digest_of(old)).expires == before.expires
     again = tokens.rotate(network.target, BY, id_of(new), 7200, 0).text
     assert network.entry(digest_of(new))["expires"] <= time.time()
@@ -221,9 +221,9 @@ def test_a_resync_repairs_missing_stale_and_orphaned_entries(network: Network) -
 
 
 def test_a_resync_restores_the_database_state_over_a_later_entry(network: Network) -> None:
-    """Checks that a resync replaces a token's entry at the edge if the entry has a later revision than the token's
-    database record. Entries can be later than records if operators have restored the database to an earlier point in
-    time.
+    """Checks that a resync, which repairs the token entries at the edge, replaces an entry if the entry has a later
+    revision than the token's database record. Entries can have later revisions than records if operators have restored
+    the database to an earlier point in time.
     """
     token = create(network)
     put_entry(network, digest_of(token), {**network.entry(digest_of(token)), "revision": 2**52, "grants": []})

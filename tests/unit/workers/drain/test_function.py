@@ -1,5 +1,5 @@
-"""Tests the Lambda function of the outbox relay. The tests run the function from its archive, in a process with only
-the packages of Lambda's Python runtime.
+"""Tests the Lambda function of the outbox relay, which delivers published changes. The tests run the function from its
+archive, in a process with only the packages of Lambda's Python runtime.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ def test_undelivered_changes_reach_the_readers(
     running.writes.clear()
     assert running.invoke() == {"settled": 1, "waiting": 1, "later": 0, "left": 0, "given_up": 0}
     assert running.clouds.json("npm/web/packument.json")["versions"].keys() == {"1.0.0"}
-    # After the cache purge, the outbox relay writes the list of packages for npm searches. The fourth write records
-    # that the relay has delivered the published change.
+    # After the cache purge, the outbox relay, which delivers published changes, writes the list of packages for npm
+    # searches. The fourth write records that the relay has delivered the published change.
     assert running.writes[-4:] == ["purge", "transaction", "PUT npm/-/search.json", "transaction"]
     assert (lag(running, "PurgeLagSeconds"), lag(running, "PurgesGivenUp")) == ([0.0], [0.0])
     assert running.invoke()["settled"] == 0

@@ -125,7 +125,7 @@ def test_an_item_without_its_attributes_is_malformed(missing: str) -> None:
         read_change({"dynamodb": {"SequenceNumber": "1", "NewImage": whole}})
 
 
-# --- tests of the consumer of the change stream, with the emulated Cloudflare and moto's AWS
+# --- tests of the function that copies changed tokens to the edge, with the emulated Cloudflare and moto's AWS
 
 
 class Edge:

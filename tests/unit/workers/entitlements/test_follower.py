@@ -1,5 +1,6 @@
-"""Tests that the follower of Spanner's change stream loses no change after failures, and when partitions split or
-merge."""
+"""Tests the follower, a service that copies token changes from Spanner's change stream to the edge. The follower must
+lose no change after failures, and when partitions split or merge.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +64,7 @@ def test_partitions_split_and_merge_and_nothing_is_lost_or_out_of_order(cloud: E
             cloud.databases.replace_partitions()
         if version in (2, 3, 6):
             following.poll()
-    # The follower reads child partitions in the first poll after the poll in which the parent partitions ended.
+    # If the follower finds in a poll that a partition has ended, it reads the child partitions in the next poll.
     for _ in range(5):
         following.poll()
     for name in names:
@@ -75,7 +76,8 @@ def test_partitions_split_and_merge_and_nothing_is_lost_or_out_of_order(cloud: E
 def test_a_read_waits_for_pending_commits(cloud: Emulated, spanner: Spanner) -> None:
     """Checks that a read of the emulated change stream waits for transactions that already have a commit time.
 
-    Without the wait, the reader would miss a commit whose timestamp is earlier than the reader's position.
+    Without the wait, the reader of the change stream would miss a commit whose timestamp is earlier than the position
+    up to which it has read.
     """
     edge = Edge()
     following = follower(spanner, edge)
@@ -88,8 +90,8 @@ def test_a_read_waits_for_pending_commits(cloud: Emulated, spanner: Spanner) -> 
     ):
         row = (digest("x"), json.dumps({"principal": "a", "grants": [], "expires": 1}))
         writer.execute("INSERT INTO items VALUES ('tokens', %s, %s, 1, '2100-01-01')", row)
-        # SET CONSTRAINTS runs the emulation's deferred trigger, which sets the commit time of the new row. The
-        # transaction commits later, after the follower has begun to poll.
+        # The database emulates Spanner. SET CONSTRAINTS runs the deferred trigger that sets the commit time of the new
+        # row. The transaction commits later, after the follower has begun to poll the change stream.
         writer.execute("SET CONSTRAINTS ALL IMMEDIATE")
         reading.start()
         waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
@@ -142,7 +144,7 @@ def test_a_new_process_resumes_where_the_last_one_ended(spanner: Spanner) -> Non
     put(spanner, "x", 1)
     following.poll()
     put(spanner, "x", 2)
-    # The first follower does not poll again, as if its process had ended before the last two changes.
+    # The test does not poll again with the first follower, as if its process had ended before these two changes.
     put(spanner, "y", 1)
     follower(spanner, second).poll()
     assert second.versions("x")[-1] == 2 and second.versions("y") == [1]
