@@ -13,7 +13,7 @@ from typing import TypedDict
 
 from bootstrap.roles import Repository
 
-# How Google Cloud computes the subject of a GitHub job from the claims of GitHub's token. IAM policies name this
+# How Google Cloud computes the subject of a GitHub job from the claims of GitHub's token. IAM policies contain this
 # subject as a member. The subject in GitHub's own token would be too long for some repositories: Google refuses a
 # `google.subject` of more than 127 bytes (Google Cloud, "Troubleshoot Workload Identity Federation").
 _SUBJECT = "assertion.repository_id + ':' + assertion.environment"

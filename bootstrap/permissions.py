@@ -48,8 +48,8 @@ _LINKED_SERVICES = (
 
 
 def state_access(bucket: str, key: str, environment: str, may_write: bool) -> Sequence[Statement]:
-    """Returns the permissions to read the environment's part of the state bucket, and also to write it if `may_write`
-    is true.
+    """Returns the permissions to read the environment's part of the bucket with Pulumi's state, and also to write it if
+    `may_write` is true.
 
     A preview takes no lock on the state, so the role that detects drift needs no write permission.
     """
@@ -145,8 +145,8 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             ["cloudwatch:*"],
             [f"arn:aws:cloudwatch:*:{account}:alarm:{prefix}-*", f"arn:aws:cloudwatch::{account}:dashboard/{prefix}"],
         ),
-        # These are the secrets that a deployment renews: the edge's client certificate, and the certificate authority
-        # that signs it (registry/key_renewal.py).
+        # A deployment renews the secrets that contain the edge's client certificate or the certificate authority that
+        # signs it (registry/key_renewal.py).
         allow(
             ["secretsmanager:PutSecretValue"],
             [secret_arn("*", account, secret_id(environment, name)) for name in _RENEWED_SECRETS],
@@ -155,8 +155,8 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"],
             _parameters(account, environment),
         ),
-        # These actions on certificates do not include `acm:ExportCertificate`, because only shield machines and PoP
-        # machines need the private keys of certificates.
+        # These actions on certificates do not include `acm:ExportCertificate`, because only the machines of shields
+        # (regional caches) and of PoPs need the private keys of certificates.
         allow(
             [
                 "acm:AddTagsToCertificate",

@@ -65,7 +65,9 @@ class Estimate:
         return sum(line.monthly for line in self.lines)
 
     def by_tier(self) -> dict[str, float]:
-        """Returns the cost of each tier (such as `shield`) in US dollars a month. The largest cost comes first."""
+        """Returns the cost of each tier in US dollars a month. A tier is a part of the stack, such as `shield`. The
+        largest cost comes first.
+        """
         tiers: defaultdict[str, float] = defaultdict(float)
         for line in self.lines:
             tiers[line.resource.tier] += line.monthly
@@ -76,8 +78,8 @@ def estimate(resources: Iterable[Resource], prices: Prices | None = None) -> Est
     """Returns the cost estimate for all resources of a stack. The function ignores Pulumi's components and providers,
     because they are not cloud resources.
 
-    Raises PriceMissing, which names every type, region and machine without a price in the table. The function never
-    treats an unknown resource as free.
+    Raises PriceMissing, whose message lists every type, region and machine without a price in the table. The function
+    never treats an unknown resource as free.
     """
     table = prices or load()
     lines: list[Line] = []

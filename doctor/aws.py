@@ -26,7 +26,7 @@ _ADDRESSES = ("ec2", "L-0263D0A3")
 _UNRESERVED = 100
 
 # The number of concurrent executions that the metadata API reserves, and the number that the outbox relay reserves.
-# Both are Lambda functions.
+# Both are Lambda functions. The relay delivers published changes.
 _API, _RELAY = 10, 1
 
 # A function that returns a boto3 client for a service and a region.
@@ -159,7 +159,9 @@ def _buckets(stack: Stack, clients: Clients) -> Iterator[Finding]:
 
 
 def _quotas(region: str, machines: Counter[str], clients: Clients) -> Iterator[Finding]:
-    """Yields findings about machine types that a region does not offer, and about the region's quotas."""
+    """Yields findings (results of checks) about machine types that a region does not offer, and about the region's
+    quotas.
+    """
     ec2 = clients("ec2", region)
     filters = [{"Name": "instance-type", "Values": sorted(machines)}]
     pages = ec2.get_paginator("describe_instance_type_offerings").paginate(LocationType="region", Filters=filters)
@@ -192,8 +194,8 @@ def _quota(what: str, region: str, needed: int, code: tuple[str, str], clients: 
 
 
 def _concurrency(stack: Stack, clients: Clients) -> Iterator[Finding]:
-    """Yields a finding about the limit of concurrent executions of Lambda functions, which is often 10 in a new
-    account.
+    """Yields a finding (the result of a check) about the limit of concurrent executions of Lambda functions, which is
+    often 10 in a new account.
     """
     reserved = reserved_concurrency(stack)
     if not reserved:

@@ -65,7 +65,8 @@ def _zone(stack: Stack, api: Any) -> Iterator[Finding]:
 
 
 def _rules(stack: Stack, api: Any, zone: str) -> Iterator[Finding]:
-    """Yields a finding about rulesets in the zone that would conflict with the rulesets of the stack's WAF.
+    """Yields a finding (the result of a check) about rulesets in the zone that would conflict with the rulesets of the
+    stack's WAF.
 
     A zone has at most one ruleset in each phase (a step of Cloudflare's request processing). `pulumi up` therefore
     fails if another ruleset exists in a phase that the stack's WAF uses.
@@ -85,8 +86,8 @@ def _rules(stack: Stack, api: Any, zone: str) -> Iterator[Finding]:
 
 
 def _routes(stack: Stack, api: Any, zone: str) -> Iterator[Finding]:
-    """Yields a finding about the zone's routes to other worker scripts. The stack needs a zone for itself, because the
-    stack's route covers every request to the zone.
+    """Yields a finding (the result of a check) about the zone's routes to other worker scripts. The stack needs a zone
+    for itself, because the stack's route covers every request to the zone.
     """
     subject = f"routes of {stack.config.edge.zone}"
     try:

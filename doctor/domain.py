@@ -58,7 +58,8 @@ def _delegation(domain: str, lookup: Lookup) -> Iterator[Finding]:
 
 
 def _issuers(domain: str, lookup: Lookup) -> Iterator[Finding]:
-    """Yields findings about the CAA records of `domain`, which contains the hostname that clients connect to.
+    """Yields findings (results of checks) about the CAA records of `domain`, which contains the hostname that clients
+    connect to.
 
     If the domain has no CAA records, the CAA records of its closest parent domain with such records apply (RFC 8659,
     section 3).

@@ -22,5 +22,5 @@ class Finding:
         return bool(self.fix)
 
     def line(self) -> str:
-        """Returns the line that `python -m doctor` prints for this finding."""
+        """Returns the line that `python -m doctor` prints for this finding (the result of a check)."""
         return f"FAIL  {self.subject}: {self.found}; {self.fix}" if self.fix else f"ok    {self.subject}: {self.found}"

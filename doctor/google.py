@@ -18,11 +18,11 @@ _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _USAGE = "https://serviceusage.googleapis.com/v1"
 _COMPUTE = "https://compute.googleapis.com/compute/v1"
 _TIMEOUT_SECONDS = 30
-# The quota CPUS limits the processors of this machine series (Compute Engine, "Allocation quotas": CPU quota).
+# The quota CPUS limits the processors of the machine series N1 (Compute Engine, "Allocation quotas": CPU quota).
 _FIRST_SERIES = "n1"
-# A stack adds one local SSD to each machine of these series. The machine types of other series include local disks.
-# Compute Engine counts included disks for a quota that its API does not list. The check of quotas therefore ignores
-# included disks.
+# The machine series of Compute Engine in which a stack adds one local SSD to each machine. The machine types of other
+# series include local disks. Compute Engine counts included disks for a quota that its API does not list. The check of
+# quotas therefore ignores included disks.
 _ADDED_DISKS = ("n1", "n2", "n2d", "g2")
 _LOCAL_SSD_GB = 375
 
@@ -78,8 +78,8 @@ def check(stack: Stack, project: str, get: Get = get_json) -> Iterator[Finding]:
 
 
 def _quotas(stack: Stack, project: str, get: Get) -> Iterator[Finding]:
-    """Yields one finding for each regional quota that limits the number of the stack's machines. The finding says
-    whether the quota is large enough.
+    """Yields one finding (the result of a check) for each regional quota that limits the number of the stack's
+    machines. The finding says whether the quota is large enough.
     """
     for shield in stack.config.shields:
         if shield.cloud == "gcp":

@@ -156,9 +156,9 @@ def _route53(kind: str, operation: str, members: str) -> Callable[[Inputs], Foun
 
 def _cloudflare(operation: str, scope: str, **fields: str) -> Callable[[Inputs], Found]:
     """Returns a function that searches Cloudflare for resources with given inputs, in one zone or one account.
-    `operation` names the method of Cloudflare's SDK that lists the resources, such as `kv.namespaces.list`. `scope`
-    names the input that contains the ID of the zone or account. `fields` maps the names of the inputs to compare to the
-    names of the API's fields.
+    `operation` is the name of the method of Cloudflare's SDK that lists the resources, such as `kv.namespaces.list`.
+    `scope` is the name of the input that contains the ID of the zone or account. `fields` maps the names of the inputs
+    to compare to the names of the API's fields.
     """
 
     def search(inputs: Inputs) -> Found:

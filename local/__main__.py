@@ -1,5 +1,5 @@
 """Runs a sandbox on this machine (`python -m local`). The sandbox consists of emulated clouds, the edge network,
-shields and clients. It needs no cloud account.
+shields (regional caches) and clients. It needs no cloud account.
 """
 
 from __future__ import annotations

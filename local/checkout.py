@@ -8,5 +8,5 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
-# The directory of the sandbox that `make up` starts.
+# The directory of the sandbox (the emulated clouds on this machine) that `make up` starts.
 SANDBOX_DIRECTORY = CHECKOUT / ".sandbox"

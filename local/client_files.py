@@ -22,7 +22,7 @@ from local.health import edge_authority
 @dataclass(frozen=True)
 class OutsideClient(Client):
     """A client on another machine. `outside` is the client's directory on that machine, and `reached_at` is the URL at
-    which that machine reaches the sandbox's proxy.
+    which that machine reaches the proxy of the sandbox (the emulated clouds on this machine).
     """
 
     outside: Path = Path()

@@ -36,8 +36,8 @@ def environment(client: Client) -> Mapping[str, str]:
     """Returns the environment variables with which client programs find the registry, trust its certificate and
     authenticate.
 
-    The variables also name a proxy, through which client programs send their requests. The proxy resolves the
-    registry's name through the emulated Geo-DNS.
+    The variables also contain the URL of a proxy, through which client programs send their requests. The proxy resolves
+    the registry's name through the emulated Geo-DNS.
     """
     index, authority = f"{client.url}/pypi/simple/", str(client.authority)
     return {

@@ -44,7 +44,8 @@ class NoClient(Exception):
 
 @dataclass(frozen=True)
 class Client:
-    """A client of the sandbox: an identity, such as `reader`, that connects from one client location.
+    """A client of the sandbox (the emulated clouds on this machine). The client has an identity, such as `reader`, and
+    connects from a client location, an emulated place with a proxy.
 
     `url` is the URL of the sandbox's registry.
     """
@@ -154,5 +155,7 @@ def configured(sandbox: Sandbox, identity: str) -> Client:
 
 
 def forget_clients(sandbox: Sandbox) -> None:
-    """Deletes the configuration of all clients, because the restarted clouds have lost the clients' tokens."""
+    """Deletes the configuration of all clients. The emulated clouds keep state in memory, so they have lost the
+    clients' tokens after a restart.
+    """
     shutil.rmtree(sandbox.directory / "clients", ignore_errors=True)

@@ -18,8 +18,8 @@ _TIMEOUT_SECONDS = 300.0
 
 
 class NotHealthy(Exception):
-    """Raised when a shield or the edge does not answer in time. The message names what does not answer, and the
-    directory of the logs.
+    """Raised when a shield (a regional cache) or the edge does not answer in time. The message names what does not
+    answer, and the directory of the logs.
     """
 
 
@@ -29,12 +29,15 @@ def edge_authority(sandbox: Sandbox) -> Path:
 
 
 def client_location_proxy(sandbox: Sandbox, client_location: ClientLocation) -> str:
-    """Returns the URL of a client location's proxy, through which clients connect to the sandbox."""
+    """Returns the URL of the proxy through which clients at a client location connect to the sandbox. A client location
+    is an emulated place of clients.
+    """
     return f"http://{sandbox.client_location_address(client_location)}:{CLIENT_LOCATION_PORT}"
 
 
 def wait(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) -> None:
-    """Waits until every shield is healthy and the edge answers at every client location.
+    """Waits until every shield (a regional cache) is healthy and the edge answers at every client location (an emulated
+    place of clients).
 
     Raises NotHealthy when the checks take longer than 300 seconds.
     """
@@ -48,8 +51,8 @@ def wait(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) -> None:
 
 
 def unhealthy(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
-    """Checks each shield, and the edge from each client location. Returns the names of the checks that get no answer
-    now, such as `shield <name>` or `edge from <location>`.
+    """Checks each shield (a regional cache), and the edge from each client location (an emulated place of clients).
+    Returns the names of the checks that get no answer now, such as `shield <name>` or `edge from <location>`.
     """
     return [name for name, healthy in _checks(sandbox, outputs) if not healthy()]
 

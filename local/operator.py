@@ -22,8 +22,8 @@ from local.checkout import CHECKOUT
 from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE
 
-# A dummy value of the API token for Workers KV. The emulated Cloudflare accepts any value. The text is unusual, so a
-# stack's state that contains this text contains the token.
+# A dummy value of the API token for Workers KV. The emulated Cloudflare accepts any value. The text is unusual. If a
+# stack's state contains this text, the token has leaked into the state.
 _TOKENS = {KV_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-kv"}
 
 
@@ -32,7 +32,8 @@ class OperatorError(Exception):
 
 
 def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
-    """Creates the keys with which the tiers of a stack authenticate to each other, unless the keys exist.
+    """Creates the keys with which the tiers of a stack (its parts, such as the edge) authenticate to each other, unless
+    the keys exist.
 
     `stacks` is the directory of the stack's config.
     """

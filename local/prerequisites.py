@@ -26,10 +26,10 @@ from emulation.layout import Sandbox
 # version, and its test runner accepts the option --test-concurrency.
 OLDEST_NODE = (20, 10)
 
-# Maps each required program or file to the Debian package that contains it. Traffic Server is the cache of shields and
-# of PoPs (L1), and skopeo is the client for images. Only tests run PostgreSQL, docker-registry and NGINX. PostgreSQL
-# emulates Spanner, docker-registry holds images to import, and NGINX receives the requests to a PoP machine. The
-# packages of NGINX's modules also install the version of NGINX that the modules were built for.
+# Maps each required program or file to the Debian package that contains it. Traffic Server is the cache of shields
+# (regional caches) and of PoPs (L1), and skopeo is the client for images. Only tests run PostgreSQL, docker-registry
+# and NGINX. PostgreSQL emulates Spanner, docker-registry holds images to import, and NGINX receives the requests to a
+# PoP machine. The packages of NGINX's modules also install the version of NGINX that the modules were built for.
 PACKAGES = {
     "traffic_server": "trafficserver",
     "skopeo": "skopeo",
@@ -50,11 +50,13 @@ _NO_DATABASE = Path("/etc/postgresql-common/createcluster.d/artifact-edge.conf")
 
 
 class PrerequisiteError(Exception):
-    """Raised when the machine does not meet a requirement of the sandbox. The message contains the remedy."""
+    """Raised when the machine does not meet a requirement of the sandbox of emulated clouds. The message contains the
+    remedy.
+    """
 
 
 def ensure(report: Report) -> None:
-    """Checks that the machine can run a sandbox, and installs missing packages.
+    """Checks that the machine can run a sandbox of emulated clouds, and installs missing packages.
 
     Raises PrerequisiteError when a requirement is still not met.
     """
@@ -70,7 +72,8 @@ def ensure(report: Report) -> None:
 
 
 def check_directory(sandbox: Sandbox) -> None:
-    """Creates the sandbox's directory. Raises PrerequisiteError when a sandbox cannot use that directory.
+    """Creates the directory of the sandbox of emulated clouds. Raises PrerequisiteError when a sandbox cannot use that
+    directory.
 
     When root runs the sandbox, Traffic Server runs as a separate user, who must be able to enter the directory.
     """

@@ -62,7 +62,7 @@ def _provision(sandbox: Sandbox, stack: LocalStack, report: Report, *, refresh: 
 def alone(sandbox: Sandbox) -> Generator[None]:
     """Locks the sandbox for a `with` block. Raises BusyError when another `make up` or `make down` has the lock.
 
-    The lock file names the process that has the lock.
+    The lock file says which process has the lock.
     """
     with sandbox.path("run", "lock").open("a+") as lock:
         try:

@@ -125,7 +125,9 @@ class Options:
 
 @app.command("list")
 def list_probes() -> None:
-    """List the probes. For each probe, print which document of the cloud states the facts that the probe checks."""
+    """List the probes, which are checks on real clouds. For each probe, print which document of the cloud states the
+    facts that the probe checks.
+    """
     for probe in (*ON_AWS.values(), *ON_CLOUDFLARE.values(), *ON_GOOGLE.values(), *ON_GITHUB.values()):
         print(f"{probe.name:<28} {probe.source}")
 
@@ -150,7 +152,9 @@ def run(names: Names, zone: ZoneName = "", origin: Origin = "", domain: Domain =
 
 
 def _run(name: str, options: Options, recorded: Path | None) -> bool:
-    """Runs a probe and prints a line for each fact that it checks. Returns whether all facts hold."""
+    """Runs a probe (a check on a real cloud), and prints a line for each fact that it checks. Returns whether all facts
+    hold.
+    """
     run = secrets.token_hex(4)
     recording = Recording(run)
     with ExitStack() as cleanup:
@@ -161,7 +165,9 @@ def _run(name: str, options: Options, recorded: Path | None) -> bool:
 
 
 def _facts(name: str, run: str, options: Options, cleanup: ExitStack, recording: Recording) -> Iterable[Fact]:
-    """Runs a probe with the credentials in the environment variables, and returns the probe's results."""
+    """Runs a probe (a check on a real cloud) with the credentials in the environment variables. Returns the probe's
+    results.
+    """
     if name in ON_AWS:
         return ON_AWS[name].check(AwsAccount(run, options.domain, cleanup, recording))
     if name in ON_GOOGLE:

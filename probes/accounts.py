@@ -9,7 +9,7 @@ from probes.aws import AwsAccount, document, refusal
 from probes.fact import Fact, Probe
 from probes.waiting import until
 
-# A region other than the one in which a probe calls AWS by default.
+# An AWS region. Probes (checks on real clouds) call AWS in another region by default.
 _ELSEWHERE = "us-west-2"
 _RECORD_SECONDS = 60.0
 _TRUST = document([{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}])

@@ -1,4 +1,6 @@
-"""The AWS account in which probes run. When a probe ends, all resources that the probe has created are deleted."""
+"""The AWS account in which probes (checks on real clouds) run. When a probe ends, all resources that the probe has
+created are deleted.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ from probes.recording import Recording
 from probes.waiting import until
 
 REGION = "us-east-1"
-# A probe waits at most this many seconds until a new role and its policies have an effect everywhere in AWS. Changes
-# are not always visible immediately (IAM User Guide, "Troubleshoot IAM").
+# A probe (a check on a real cloud) waits at most this many seconds until a new role and its policies have an effect
+# everywhere in AWS. Changes are not always visible immediately (IAM User Guide, "Troubleshoot IAM").
 _TIMEOUT_SECONDS = 120.0
 
 _HOUR = 3600
@@ -108,13 +110,14 @@ class AwsAccount:
         """Creates a role with a policy, and waits until the role works. Returns a function that makes boto3 clients
         with the role's credentials.
 
-        The arguments of this function are the name of an AWS service and, optionally, `region`. The credentials expire
-        after `seconds`.
+        The arguments of the returned function are the name of an AWS service and, optionally, `region`. The credentials
+        expire after `seconds`.
         """
         return self.as_known_role(statements, seconds)[0]
 
     def as_known_role(self, statements: Sequence[Statement], seconds: int = _HOUR) -> tuple[Callable[..., Any], str]:
-        """Creates a role as `as_role` does. Returns the function of `as_role`, and the role's ARN.
+        """Creates a role in the same way as the method `as_role`. Returns a function that makes boto3 clients with the
+        role's credentials, and the role's ARN.
 
         A new role works only after some seconds. The method therefore also allows the role to call `kms:ListAliases`.
         It repeats this call with the role's credentials until AWS accepts the call.

@@ -41,7 +41,7 @@ def _hostnames(zone: Zone) -> Iterator[Fact]:
 
 
 def _route(zone: Zone, host: str) -> None:
-    """Creates a route for a host. The route has no script. The probe deletes the route at its end."""
+    """Creates a Cloudflare route for a host. The route leads to no worker script. It is deleted when the probe ends."""
     route = zone.api.workers.routes.create(zone_id=zone.id, pattern=f"{host}/*")
     zone.later(zone.api.workers.routes.delete, route.id, zone_id=zone.id)
 

@@ -29,7 +29,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Probe(Generic[Cloud]):
-    """A probe: a check of documented facts about one cloud. `source` names the document that states the facts.
+    """A probe, which checks documented facts about one cloud. `source` names the document that states the facts.
 
     The function `check` creates resources in the cloud, and yields a result for each fact. Its argument gives access to
     the cloud, such as an `AwsAccount` or a `Zone` of Cloudflare. The resources are deleted when the probe ends.

@@ -30,8 +30,8 @@ class GithubJob:
     recording: Recording
 
     def claims(self) -> Mapping[str, Any]:
-        """Requests a token for the job, and returns its claims. The recording contains neither the token nor the
-        claims.
+        """Requests a token for the job, and returns its claims. The recording of the probe's requests contains neither
+        the token nor the claims.
 
         Raises ProbeError outside of a job with the permission `id-token: write`.
         """

@@ -1,5 +1,5 @@
 """A probe of Global Accelerator. It checks what the API accepts, and in which order resources must be deleted. It
-checks which tags the conditions of IAM policies see, and which aliases of accelerators Route 53 accepts.
+checks which tags conditions in IAM policies can test, and which alias records for accelerators Route 53 accepts.
 
 AWS bills an accelerator for each hour or part of an hour, 2.5 cents (Global Accelerator pricing). An Elastic IP address
 costs half a cent for an hour (VPC pricing).
@@ -97,8 +97,8 @@ def _address(account: AwsAccount) -> str:
 
 
 def _aliases(account: AwsAccount, accelerator: str) -> Iterator[Fact]:
-    """Yields three facts about aliases of accelerators in a hosted zone. `accelerator` is the DNS name of an
-    accelerator with IPv4 addresses.
+    """Yields three facts about alias records for accelerators in a hosted zone of Route 53. `accelerator` is the DNS
+    name of an accelerator with IPv4 addresses.
     """
     zone, missing = HostedZone(account), "a0000000000000000.awsglobalaccelerator.com"
     for label, kind, name, verdict, text in (
@@ -112,8 +112,8 @@ def _aliases(account: AwsAccount, accelerator: str) -> Iterator[Fact]:
 
 
 def _tags(account: AwsAccount, listener: str, group: str) -> Iterator[Fact]:
-    """Yields facts about IAM conditions on an accelerator's tag: do they also apply to the listener and the endpoint
-    group of the accelerator?
+    """Yields facts about conditions in IAM policies on a tag of an accelerator. The facts say whether such a condition
+    also applies to the accelerator's listener and endpoint group.
     """
     changes = ["globalaccelerator:UpdateListener", "globalaccelerator:UpdateEndpointGroup"]
     statements = [_allow_tagged(changes, "probe"), _allow_tagged(["globalaccelerator:DescribeListener"], "other")]

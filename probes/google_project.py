@@ -1,4 +1,6 @@
-"""The Google Cloud project in which probes run. When a probe ends, all resources that it has created are deleted."""
+"""The Google Cloud project in which probes (checks on real clouds) run. When a probe ends, all resources that it has
+created are deleted.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ import requests
 
 from probes.recording import Recording
 
-# The seconds that a request waits for its response. Compute Engine answers a request for the end of an operation within
-# two minutes (Compute Engine API, "zoneOperations.wait").
+# The timeout of a request, in seconds. A request can wait for the end of an operation, and Compute Engine then answers
+# within two minutes (Compute Engine API, "zoneOperations.wait").
 _TIMEOUT_SECONDS = 150.0
 
 

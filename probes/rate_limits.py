@@ -11,8 +11,8 @@ from probes.fact import Fact, Probe
 from probes.zone import Zone
 
 _LIMIT = 2
-# The probe makes more calls than the limit allows, because Cloudflare lets a few calls above the limit pass (Workers,
-# "Rate Limiting": "Accuracy").
+# The probe makes more calls than the binding's rate limit allows, because Cloudflare lets a few calls above the limit
+# pass (Workers, "Rate Limiting": "Accuracy").
 _CALLS = 50
 _SCRIPT = """
 export default {

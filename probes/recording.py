@@ -16,8 +16,8 @@ from typing import Any, cast
 
 DIRECTORY = Path(__file__).with_name("recorded")
 
-# Regular expressions for values that differ between two runs, or that identify the account. The second item of each
-# pair is the text that replaces the value.
+# Pairs of a regular expression and a text. The expression matches values that differ between two runs of a probe, or
+# that identify the account. The text replaces such a value in the recording.
 _REPLACED = (
     (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"\b[0-9a-f]{32,64}\b"), "<hex>"),
@@ -26,8 +26,8 @@ _REPLACED = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:\d\d)?"), "<time>"),
     (re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL), "<pem>"),
 )
-# Matches the names of fields that a recording leaves out. Such a field has a different value in each response, or can
-# contain a secret.
+# Matches the names of fields that a recording of a cloud's responses leaves out. Such a field has a different value in
+# each response, or can contain a secret.
 _DROPPED = re.compile(
     r"(?i)request-?id|host-?id|passphrase|password|secret|token|private-?key|version-?id|cf-ray|nonce"
 )
@@ -61,7 +61,9 @@ class Recording:
         self.answers: list[Answer] = []
 
     def add(self, call: str, status: int, error: str, headers: Mapping[str, str], body: Any) -> None:
-        """Adds a response to the recording. Leaves out secrets, and replaces IDs and times with placeholders."""
+        """Adds a cloud's response to the recording of a probe. Leaves out secrets, and replaces IDs and times with
+        placeholders.
+        """
         kept = {name.lower(): value for name, value in headers.items() if name.lower() in _KEPT_HEADERS}
         self.answers.append(Answer(self._clean(call), status, error, self._clean(kept), self._clean(body)))
 
@@ -92,8 +94,9 @@ def read(file: Path) -> list[Answer]:
 
 
 def differences(recorded: Sequence[Answer], now: Sequence[Answer]) -> list[str]:
-    """Compares two recordings, and returns one line of text for each difference. Compares the operation, the status and
-    the error code of each response. If the numbers of responses differ, a further line says so.
+    """Compares two recordings of a cloud's responses, and returns one line of text for each difference. Compares the
+    operation, the status and the error code of each response. If the numbers of responses differ, a further line says
+    so.
     """
     found = [
         f"{_shown(new)} was recorded as {_shown(old)}"

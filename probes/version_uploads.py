@@ -22,7 +22,7 @@ export default {
 _FILE = ("index.js", _SCRIPT.encode(), "application/javascript+module")
 _METADATA = {"main_module": "index.js", "compatibility_date": "2026-11-01"}
 _MIGRATION = "10211"
-# The share of invocations that Workers Logs keeps for the script. If the share changes, a version has changed the
+# The share of the script's invocations that Workers Logs records. If the share changes, a version has changed the
 # script's settings.
 _RATE = 0.5
 _DEPLOYABLE = 100
@@ -79,7 +79,9 @@ def _deploy(zone: Zone, version: str) -> None:
 
 
 def _rate(zone: Zone) -> float | None:
-    """Returns the share of invocations that Workers Logs keeps. The share is one of the script's settings."""
+    """Returns the share of the script's invocations that Workers Logs records. The share is one of the script's
+    settings.
+    """
     settings = zone.api.workers.scripts.script_and_version_settings.get(zone.name, account_id=zone.account)
     return settings.observability.head_sampling_rate if settings.observability else None
 

@@ -17,8 +17,8 @@ ENTRYPOINTS = {"default": False, "Cached": True, "Other": True}
 # The maximum length of a cache tag, in characters. Workers Cache drops longer tags.
 _TAG_MAX = 1024
 _SIMULTANEOUS = 5
-# The entrypoint `Cached` waits for this number of milliseconds before it answers. All requests that the probe sends at
-# the same time therefore arrive before the first answer.
+# The entrypoint `Cached` of the probe's worker waits for this number of milliseconds before it answers. All requests
+# that the probe sends at the same time therefore arrive before the first answer.
 _DELAY_MILLISECONDS = 500
 
 
@@ -59,9 +59,9 @@ def _lifetimes(zone: Zone) -> Iterator[Fact]:
     yield _fact("it is fetched again after its lifetime", True, second)
     path = "/stale?cache-control=max-age%3D1,stale-if-error%3D600"
     before = zone.send(path)
-    # The entrypoint fails when a request has the header `x-fail`. While a cached copy is fresh, the cache answers and
-    # does not call the entrypoint. The probe therefore waits until the copy is stale. The cache then calls the
-    # entrypoint and gets the error.
+    # The entrypoint of the probe's worker fails when a request has the header `x-fail`. While a cached copy is fresh,
+    # the cache answers and does not call the entrypoint. The probe therefore waits until the copy is stale. The cache
+    # then calls the entrypoint and gets the error.
     zone.until(
         lambda: (zone.send(path, headers={"x-fail": "1"})).headers.get("cf-cache-status") != "HIT", "no copy expires"
     )
@@ -124,8 +124,8 @@ def _purges(zone: Zone) -> Iterator[Fact]:
 
 
 def _is_same(first: httpx.Response, second: httpx.Response) -> bool:
-    """Returns whether the second response is a cached copy of the first response. The worker sets a new id in the
-    header `x-call` of each response that it makes. A cached copy has the id of the first response.
+    """Returns whether the response `second` is a cached copy of the response `first`. The worker sets a new id in the
+    header `x-call` of each response that it makes. A cached copy has the id of the original response.
     """
     return "x-call" in first.headers and first.headers["x-call"] == second.headers.get("x-call")
 

@@ -1,5 +1,5 @@
 """Probes of Workers KV. After a Cloudflare location has read a key, it does not see a change of the key at once. The
-probes check this delay. They also check how many keys one bulk read may name.
+probes check this delay. They also check how many keys one bulk read may contain.
 """
 
 from __future__ import annotations

@@ -51,7 +51,9 @@ def _providers(project: GoogleProject, providers: str) -> Iterator[Fact]:
 
 
 def _created(project: GoogleProject, kind: str, url: str, body: Any) -> int:
-    """Tries to create a pool or a provider, and returns the HTTP status of the response."""
+    """Tries to create a workload identity pool, or a provider in such a pool, and returns the HTTP status of the
+    response.
+    """
     return project.send(f"iam Create {kind}", "POST", url, body).status_code
 
 
@@ -60,7 +62,7 @@ def _refused(text: str, status: int) -> Fact:
 
 
 def _wait_for_state(project: GoogleProject, url: str, state: str) -> None:
-    """Waits until a pool has the given state. Google Cloud needs some seconds to change a pool."""
+    """Waits until a workload identity pool has the given state. Google Cloud needs some seconds to change a pool."""
 
     def reached() -> bool:
         answer = project.send("iam GetPool", "GET", url)

@@ -1,5 +1,5 @@
-"""The Cloudflare zone in which probes deploy workers. When a probe ends, all resources that the probe has created are
-deleted.
+"""The Cloudflare zone in which probes (checks on real clouds) deploy workers. When a probe ends, all resources that the
+probe has created are deleted.
 """
 
 from __future__ import annotations

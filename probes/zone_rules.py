@@ -19,8 +19,8 @@ _FREE_PLAN = "Free Website"
 # The maximum length of a firewall rule's expression, in characters.
 _EXPRESSION_MAX = 4096
 _REQUESTS = 2
-# The probe sends more requests than the limit allows. Cloudflare can answer a few requests above the limit before it
-# refuses the client's address (WAF, "Rate limiting rules").
+# The probe sends more requests than a rate limiting rule allows. Cloudflare can answer a few requests above the limit
+# before it refuses the client's address (WAF, "Rate limiting rules").
 _SENT = 100
 _READY = "export default { fetch: () => new Response('ready') };"
 

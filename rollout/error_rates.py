@@ -48,8 +48,8 @@ class ErrorRates:
                 {"key": "$workers.outcome", "operation": "in", "type": "string", "value": _FAILED},
             ],
         }
-        # New events arrive between the two queries. The query for errors comes first. Otherwise it could count an error
-        # whose request the other query has not counted.
+        # One query counts errors, and another query counts requests. New events arrive between the two queries. The
+        # query for errors comes first. Otherwise it could count an error whose request the other query has not counted.
         errors = self._counted(timeframe, [failed])
         requests = self._counted(timeframe, [])
         return {id: Counts(number, min(number, errors.get(id, 0))) for id, number in requests.items()}

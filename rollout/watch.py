@@ -17,9 +17,9 @@ _NONE = Counts(0, 0)
 
 @dataclass(frozen=True)
 class Waiting:
-    """The times of a watch. `every` is the number of seconds between two queries for requests and errors. `longest` is
-    the maximum number of seconds for which the release is watched at one percentage. `clock` and `sleep` are functions
-    such as `monotonic` and `sleep` of the module `time`.
+    """The times of a program that watches a release. `every` is the number of seconds between two queries for requests
+    and errors. `longest` is the maximum number of seconds for which the release is watched at one percentage. `clock`
+    and `sleep` are functions such as `monotonic` and `sleep` of the module `time`.
     """
 
     every: float
@@ -29,8 +29,8 @@ class Waiting:
 
 
 def counts(serving: Serving, rates: ErrorRates) -> tuple[Counts, Counts]:
-    """Returns the numbers of requests and errors since the deployment: first those of the new version, then those of
-    the old version.
+    """Returns the numbers of requests and errors since the deployment of the edge worker: first those of the new
+    version, then those of the old version.
     """
     found = rates.since(serving.since)
     new, _ = serving.under_way()
@@ -68,8 +68,8 @@ def watch(
 def _decided(
     worker: Worker, serving: Serving, rates: ErrorRates, rule: Rule, waiting: Waiting, say: Callable[[str], None]
 ) -> Verdict:
-    """Tests the new version again and again, until a test finds that the version is good, or that it is worse than the
-    old one. Returns this verdict, or UNDECIDED if there is no verdict in time.
+    """Tests the new version of the edge worker again and again, until a test finds that the version is good, or that it
+    is worse than the old one. Returns GOOD or WORSE, or UNDECIDED if no test decides in time.
     """
     new, percentage = serving.under_way()
     deadline = waiting.clock() + waiting.longest

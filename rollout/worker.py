@@ -68,13 +68,13 @@ class Worker:
         self.script = script
 
     def deployment_id(self) -> str:
-        """Returns the id of the deployment that answers requests now. Unlike `serving`, the method sends no request for
-        the details of the deployment's versions.
+        """Returns the id of the worker deployment that answers requests now. The method `serving` also requests the
+        details of the deployment's versions; this method does not.
         """
         return self._deployments()[0]["id"]
 
     def serving(self) -> Serving:
-        """Returns the deployment that answers requests now."""
+        """Returns the worker deployment that answers requests now."""
         newest = self._deployments()[0]
         # If the deployment has two versions, the newer version is the one that is being released. This also holds for a
         # deployment that another program made.
