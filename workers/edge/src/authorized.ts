@@ -10,7 +10,7 @@ import { rulingOn } from "./enforcement";
 import { DEFAULT_FLAGS, type Flags, type ShieldFlags, type Subject, variantOf } from "./experiments";
 import type { Current } from "./feed";
 import { installFlag, prefetchFlag } from "./installs";
-import { entrypointsOf, type Invocation, l1Of, placeOf } from "./invocation";
+import { entrypointsOf, type Invocation, l1Of } from "./invocation";
 import { type L1, l1From, readerOf, type View } from "./l1";
 import { fromMemory, memoryLimitsIn } from "./memory";
 import { packumentPart } from "./npm";
@@ -18,6 +18,7 @@ import { searchResponse } from "./npm_search";
 import { absent, withoutShield } from "./object_errors";
 import { clientResponse, fetchObject } from "./objects";
 import { listResponse } from "./oci_lists";
+import { placeOf } from "./places";
 import { type Latest, latestPolicies, POLICIES_ENTRY, policyInForce, policyOfVariant } from "./policies";
 import { budgetIn } from "./prediction";
 import { predicting } from "./prefetch";
@@ -103,7 +104,7 @@ async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<R
   const serve = async (view?: View): Promise<Response> =>
     bindings.REDIRECT_TO_L1 === undefined
       ? object(authorized, withPrefetches(tiers(view), authorized, terms), found)
-      : redirectToL1(wanted, request, placeOf(request), flags, view);
+      : redirectToL1(wanted, request, placeOf(request, Date.now()), flags, view);
   if (rules === undefined) return serve();
   const refusals = readerOf(l1({ kind: "refusals", policy: rules.id }));
   const ruling = await rulingOn(wanted, rules, readerOf(l1()), refusals, Date.now());
@@ -124,7 +125,7 @@ function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: Auth
   const userAgent = request.headers.get("user-agent") ?? "";
   const absent: L1 = async () => undefined;
   const marked = { ...flags, ...prefetchFlag(bindings) };
-  const l1For = (view?: View): L1 => l1From(Objects, placeOf(request), absent, marked, view, true);
+  const l1For = (view?: View): L1 => l1From(Objects, placeOf(request, Date.now()), absent, marked, view, true);
   return predicting(wanted, l1, { budget, grants, rules, userAgent, l1: l1For }, (work) => ctx.waitUntil(work));
 }
 
