@@ -139,11 +139,11 @@ def _is_token(change: Change) -> bool:
 
 
 def _without_parent(known: Partition | None, child: Child, ended: str) -> Partition:
-    """Removes the partition `ended` from the parents that a child partition waits for. Returns the child partition. Its
-    field `waits_for` has the parents that have not ended yet.
+    """Returns the record of a child partition after the end of one of its parents, `ended`. The record's field
+    `waits_for` has the parents that have not ended yet.
 
-    Each parent reports its children when the parent ends. A child of several parents is therefore reported several
-    times. `known` is the result of this function for the child's previous report, or None at the first report.
+    The stream reports a child at the end of each of its parents, so a child with several parents is reported several
+    times. `known` is the record that this function returned for the previous report, or None for the first report.
     """
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

@@ -1,5 +1,5 @@
-"""Lists all violations of the policies, grouped by subject. Each violation is a harmful change to a stack. The policy
-pack must find most of the violations, and is known to miss the others.
+"""A catalogue of harmful changes to a stack, grouped by subject. Tests make each change, and check whether the policy
+pack reports a violation. The pack must report most of the changes. The catalogue marks the changes that it misses.
 """
 
 from __future__ import annotations

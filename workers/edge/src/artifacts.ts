@@ -89,8 +89,9 @@ function* npmArtifacts({ versions, time = {} }: PackumentIndex): Iterable<[strin
 }
 
 /**
- * Returns the licence expression in a package.json, or undefined if the file names no licence. Old packages have no
- * expression, but an object with the field `type` or a list of alternative licences.
+ * Returns the licence expression for the field `license` of a package.json. In old packages, the field is an object
+ * with the field `type`, or a list of alternatives. The function converts both to an expression. Returns undefined if
+ * the field names no licence.
  */
 function npmLicense(given: unknown): string | undefined {
   if (Array.isArray(given)) {

@@ -1,5 +1,5 @@
-"""Tests which endpoint of an accelerator gets a connection. The Global Accelerator Developer Guide describes these
-rules.
+"""Tests the rules by which Global Accelerator selects the endpoint for a connection. The Global Accelerator Developer
+Guide describes these rules.
 """
 
 from __future__ import annotations
