@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import socketserver
 import ssl
 import subprocess
@@ -107,6 +108,18 @@ class Front:
         received = Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
         connection.close()
         return received
+
+    @contextlib.contextmanager
+    def connected(self, protocol: str) -> Generator[ssl.SSLSocket]:
+        """Opens a connection, on which TLS negotiates the protocol `protocol`: "http/1.1" or "h2"."""
+        context = ssl.create_default_context(cafile=str(self.authority))
+        context.set_alpn_protocols([protocol])
+        with (
+            socket.create_connection(("127.0.0.1", self.port), timeout=30) as plain,
+            context.wrap_socket(plain, server_hostname=HOSTNAME) as encrypted,
+        ):
+            assert encrypted.selected_alpn_protocol() == protocol
+            yield encrypted
 
     def log(self) -> list[dict[str, Any]]:
         """Returns the lines in the access log of the PoP's NGINX."""

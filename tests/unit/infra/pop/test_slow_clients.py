@@ -4,18 +4,16 @@ that reset HTTP/2 streams as fast as they open them (CVE-2023-44487).
 
 from __future__ import annotations
 
-import socket
 import ssl
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from infra.waf import WafArgs
 from tests.support.http2 import RESET_STREAMS, reset_streams
-from tests.support.own_pop import HOSTNAME, Front, running_front
+from tests.support.own_pop import Front, running_front
 from tests.support.waiting import eventually
 
 
@@ -28,20 +26,8 @@ def front() -> Generator[Front]:
         yield running
 
 
-@contextmanager
-def connection(front: Front, protocol: str) -> Generator[ssl.SSLSocket]:
-    context = ssl.create_default_context(cafile=str(front.authority))
-    context.set_alpn_protocols([protocol])
-    with (
-        socket.create_connection(("127.0.0.1", front.port), timeout=30) as plain,
-        context.wrap_socket(plain, server_hostname=HOSTNAME) as encrypted,
-    ):
-        assert encrypted.selected_alpn_protocol() == protocol
-        yield encrypted
-
-
 def test_a_client_that_never_ends_its_headers_is_disconnected_and_others_are_served(front: Front) -> None:
-    with connection(front, "http/1.1") as slow:
+    with front.connected("http/1.1") as slow:
         slow.sendall(b"GET /npm/left-pad HTTP/1.1\r\nHost: localhost\r\n")
 
         def is_disconnected() -> bool:
@@ -60,7 +46,7 @@ def test_a_client_that_never_ends_its_headers_is_disconnected_and_others_are_ser
 
 
 def test_a_client_that_resets_its_streams_at_once_is_disconnected_and_others_are_served(front: Front) -> None:
-    with connection(front, "h2") as attacker:
+    with front.connected("h2") as attacker:
         # NGINX reads all data that has arrived on a connection. If this data opens more than 256 streams, NGINX ends
         # the connection. The limit 256 is twice the number of streams that may be open at the same time.
         assert 0 < reset_streams(attacker) < RESET_STREAMS // 2
