@@ -88,6 +88,19 @@ def assert_serves_a_fleet(edge: Edge, path: str, token: str) -> None:
     assert [each.statuses for each in made] == [[200] * 15] * FLEET_RUNNERS
 
 
+def assert_bodies_are_no_part_of_another_request(edge: Edge, path: str, token: str) -> None:
+    """Sends requests with a body to paths for which no edge needs a body. Asserts that the edge serves the next request
+    on the same connection.
+    """
+    token_header = {"authorization": f"Bearer {token}"}
+    next_request = edge.request("GET", path, token_header)
+    for method, other in (("POST", "/healthz"), ("GET", "/healthz"), ("GET", path)):
+        for length in (1, 100):
+            headers = {**token_header, "connection": "keep-alive", "content-length": str(length)}
+            made = edge.send(edge.request(method, other, headers, b"x" * length) + next_request, 2)
+            assert made.statuses[1:] == [200], (method, other, length, made.statuses)
+
+
 def test_cloudflare_refuses_the_attacks(up: Up) -> None:
     assert_refuses_all_attacks(on_cloudflare(up, 1))
 
@@ -104,6 +117,14 @@ def test_cloudflare_lets_all_requests_of_clients_through(up: Up) -> None:
 def test_a_pop_of_our_own_lets_all_requests_of_clients_through(pop: OwnPop) -> None:
     assert refused_requests_of_clients(on_own_pop(pop, 2)) == []
     assert [line for line in pop.log() if line["client"] == "127.0.210.2"] == []
+
+
+def test_cloudflare_takes_no_body_for_a_part_of_another_request(up: Up) -> None:
+    assert_bodies_are_no_part_of_another_request(on_cloudflare(up, 5), PACKUMENT, reader(up))
+
+
+def test_a_pop_of_our_own_takes_no_body_for_a_part_of_another_request(pop: OwnPop) -> None:
+    assert_bodies_are_no_part_of_another_request(on_own_pop(pop, 5), WHEEL, "fleet")
 
 
 def test_cloudflare_slows_credential_stuffing(up: Up) -> None:
