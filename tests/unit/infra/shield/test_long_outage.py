@@ -14,8 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 import boto3
-import botocore.endpoint
-import moto.sts.models
 import pytest
 from botocore.exceptions import ClientError
 from moto.core.utils import utcnow
@@ -60,10 +58,10 @@ class Clock:
 @pytest.fixture
 def clock(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(moto.sts.models, "utcnow", lambda: made.now)
+    monkeypatch.setattr("moto.sts.models.utcnow", lambda: made.now)
     monkeypatch.setattr(permissions, "utcnow", lambda: made.now)
     # botocore pauses before it sends a failed request again. In this test, a pause only advances the fake clock.
-    monkeypatch.setattr(botocore.endpoint, "time", types.SimpleNamespace(time=made.time, sleep=made.skip))
+    monkeypatch.setattr("botocore.endpoint.time", types.SimpleNamespace(time=made.time, sleep=made.skip))
     machine.program.time = types.SimpleNamespace(time=made.time)
     os.utime(machine.run / "server_key.pem", (made.time(), made.time()))
     return made
