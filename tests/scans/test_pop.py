@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -30,10 +29,7 @@ _KNOWN = {
 
 @pytest.fixture(scope="module")
 def front() -> Generator[Front]:
-    with (
-        tempfile.TemporaryDirectory(prefix="artifact-edge-front-") as name,
-        running_front(Path(name), WafArgs()) as running,
-    ):
+    with running_front(WafArgs()) as running:
         yield running
 
 

@@ -15,6 +15,7 @@ import socket
 import socketserver
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -259,11 +260,16 @@ def _configure_nginx(pop: PopSettings, changes: Mapping[str, str]) -> Path:
 
 
 @contextlib.contextmanager
-def running_front(root: Path, waf: WafArgs, header_seconds: int = 10) -> Generator[Front]:
-    """Starts the NGINX of a PoP, with all its files in the directory `root`. The PoP has no L1 (the cache at the edge).
-    A stub replaces the edge worker: it answers each request with status 200 and the path and query of the URL. NGINX
-    disconnects clients that do not send all headers of a request within `header_seconds`.
+def running_front(waf: WafArgs, header_seconds: int = 10) -> Generator[Front]:
+    """Starts the NGINX of a PoP, with all its files in a temporary directory. The PoP has no L1 (the cache at the
+    edge). A stub replaces the edge worker: it answers each request with status 200 and the path and query of the URL.
+    NGINX disconnects clients that do not send all headers of a request within `header_seconds`.
     """
+    with tempfile.TemporaryDirectory(prefix="artifact-edge-front-") as name:
+        yield from _running_front(Path(name), waf, header_seconds)
+
+
+def _running_front(root: Path, waf: WafArgs, header_seconds: int) -> Generator[Front]:
     authority = Authority("tests")
     https, misses = free_ports(2)
     nodes = [ShieldNode("localhost:8443", "us-east-1")]

@@ -7,7 +7,6 @@ from __future__ import annotations
 import http.client
 import re
 import ssl
-import tempfile
 from collections.abc import Generator, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -33,8 +32,8 @@ ARGUMENTS = WafArgs(
 
 @pytest.fixture(scope="module")
 def front() -> Generator[Front]:
-    with tempfile.TemporaryDirectory(prefix="artifact-edge-front-") as name, running_front(Path(name), ARGUMENTS) as it:
-        yield it
+    with running_front(ARGUMENTS) as running:
+        yield running
 
 
 def statuses(front: Front, requests: Iterable[Sent], client: str = "127.0.0.1") -> dict[str, int]:
@@ -123,10 +122,7 @@ def test_a_flood_with_one_token_gets_429_and_other_tokens_from_its_address_are_s
 def test_a_flood_from_one_address_gets_429_unless_the_address_is_allowed() -> None:
     arguments = WafArgs(allow=Sources([f"{ALLOWED}/32"]), by_address=Bound(20, 10))
     flood: list[Sent] = [("GET", f"/npm/{number}", {}) for number in range(100)]
-    with (
-        tempfile.TemporaryDirectory(prefix="artifact-edge-front-") as name,
-        running_front(Path(name), arguments) as front,
-    ):
+    with running_front(arguments) as front:
         found = list(statuses(front, flood, OTHER).values())
         assert found[:20] == [200] * 20
         assert {*found} == {200, 429}

@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
@@ -29,10 +27,7 @@ FIELDS = (
 
 @pytest.fixture(scope="module")
 def front() -> Generator[Front]:
-    with (
-        tempfile.TemporaryDirectory(prefix="artifact-edge-front-") as name,
-        running_front(Path(name), WafArgs()) as running,
-    ):
+    with running_front(WafArgs()) as running:
         yield running
 
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 import http.client
 import re
 import ssl
-import tempfile
 from contextlib import closing
-from pathlib import Path
 
 from infra.pop.machine_files import render
 from infra.waf import WafArgs
@@ -17,10 +15,7 @@ from tests.support.own_pop import HOSTNAME, SETTINGS, running_front
 
 
 def test_health_check_after_a_request_with_a_body_is_answered() -> None:
-    with (
-        tempfile.TemporaryDirectory(prefix="artifact-edge-front-") as name,
-        running_front(Path(name), WafArgs()) as front,
-    ):
+    with running_front(WafArgs()) as front:
         context = ssl.create_default_context(cafile=str(front.authority))
         # One process of NGINX serves all requests on a connection, and asks L1 over one connection.
         with closing(http.client.HTTPSConnection(HOSTNAME, front.port, context=context, timeout=60)) as client:

@@ -5,9 +5,7 @@ that reset HTTP/2 streams as fast as they open them (CVE-2023-44487).
 from __future__ import annotations
 
 import ssl
-import tempfile
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
@@ -19,10 +17,7 @@ from tests.support.waiting import eventually
 
 @pytest.fixture(scope="module")
 def front() -> Generator[Front]:
-    with (
-        tempfile.TemporaryDirectory(prefix="artifact-edge-front-") as name,
-        running_front(Path(name), WafArgs(), header_seconds=5) as running,
-    ):
+    with running_front(WafArgs(), header_seconds=5) as running:
         yield running
 
 
