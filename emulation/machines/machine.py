@@ -46,13 +46,14 @@ class Machine:
         """Runs the first boot of an emulated machine unless the machine has already booted with its present address and
         user data. Later boots start the systemd units that the first boot enabled.
         """
-        enabled = self._enabled_before()
-        if enabled is None:
+        recorded = self._last_boot()
+        if recorded is None:
             stop(self._sandbox, self.instance.id)
             self._report(f"{self.instance.id} boots at {self.instance.address}")
             self._record_boot(self._first_boot())
             return
-        if self._boots_recorded() != self.instance.reboots:
+        enabled, reboots = recorded
+        if reboots != self.instance.reboots:
             self._report(f"{self.instance.id} reboots")
             stop(self._sandbox, self.instance.id)
             self._empty_memory()
@@ -70,15 +71,16 @@ class Machine:
         for alarm in self._timers:
             alarm.tend()
 
-    def _enabled_before(self) -> list[str] | None:
+    def _last_boot(self) -> tuple[list[str], int] | None:
+        """Returns the units that the first boot enabled, and how often the cloud had rebooted the machine at the last
+        boot. Returns None if the machine has not booted with its present address and user data.
+        """
         try:
             state = json.loads(self._state.read_text())
         except (FileNotFoundError, ValueError):
             return None
-        return state["enabled"] if state["generation"] == self.instance.generation else None
-
-    def _boots_recorded(self) -> int:
-        return json.loads(self._state.read_text()).get("reboots", 0)
+        is_current = state["generation"] == self.instance.generation
+        return (state["enabled"], state.get("reboots", 0)) if is_current else None
 
     def _record_boot(self, enabled: Sequence[str]) -> None:
         state = {"generation": self.instance.generation, "enabled": enabled, "reboots": self.instance.reboots}

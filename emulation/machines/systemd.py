@@ -85,8 +85,8 @@ class Service:
     service. `directory` is the working directory. A service that runs once has the type oneshot.
 
     A service with `writable` paths cannot write to any other path of the machine. A service with a set of
-    `capabilities` can have no others. None means no such limit. Both hold
-    only on a machine with users of its own, where services have mount namespaces.
+    `capabilities` can have no others. None means no such limit. Both limits apply only on a machine with users of its
+    own, where services have mount namespaces.
     """
 
     name: str
