@@ -119,6 +119,9 @@ class Supervisor:
     def _adapt_fetched_programs(self) -> None:
         """Changes the programs that a machine has fetched, as the emulation changes the files of user data."""
         for file in (self._place.root / "usr/local/bin").glob("*"):
+            # The link `workerd` leads to the host's binary of more than 100 MB, which the machine has not fetched.
+            if file.is_symlink():
+                continue
             with suppress(UnicodeDecodeError, FileNotFoundError):
                 text = file.read_text()
                 adapted = substituted(f"/usr/local/bin/{file.name}", text, self._place)
