@@ -94,9 +94,9 @@ class Measured:
 WORKER, MEMORY = Copy("worker", "edge; hit", _FIRST_PORT), Copy("memory", "memory; hit", _FIRST_PORT + 2)
 PASS_THROUGH, CONSTANT = Copy("pass-through", None, _FIRST_PORT + 4), Copy("constant", None, _FIRST_PORT + 6)
 COPIES = (WORKER, PASS_THROUGH, CONSTANT, MEMORY)
-# Pairs of copies whose speeds the benchmark compares. Each entry has the size of the requested object, the measured
-# copy of workerd, and the copy that is the reference. MEMORY, the worker with a memory for small objects, does not
-# store objects of 1 MB. It is therefore compared only for 10 KB.
+# The pairs of copies whose speeds the benchmark compares: the size of the requested object, the measured copy, and the
+# copy to compare it with. The worker of MEMORY keeps only small objects in its memory, so the benchmark compares MEMORY
+# only for 10 KB.
 RATIOS = (("10 KB", WORKER, PASS_THROUGH), ("1 MB", WORKER, PASS_THROUGH), ("10 KB", MEMORY, CONSTANT))
 
 

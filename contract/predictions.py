@@ -30,7 +30,8 @@ NEXT = "next"
 # than 300 bytes.
 CHARACTERS = 1500
 
-# The maximum number of releases (versions or files of packages) in the list of upcoming requests.
+# The maximum number of releases in the list of a document. A release is a version of an npm package or a file of a
+# Python project that clients will probably request next.
 RELEASES = 16
 
 # The size in bytes of the largest file that the edge prefetches. A larger file would displace many small objects from

@@ -21,8 +21,8 @@ _VCPUS = ("ec2", "L-1216C47A")
 _STANDARD_FAMILIES = "acdhimrtz"
 # The service and the code of the quota "EC2-VPC Elastic IPs", which limits the number of fixed addresses in a region.
 _ADDRESSES = ("ec2", "L-0263D0A3")
-# Some Lambda functions have no reservation of concurrent executions. An AWS account must leave at least this number of
-# concurrent executions for all of them together (Lambda Developer Guide, "Configuring reserved concurrency").
+# The number of concurrent executions that an AWS account must keep for all Lambda functions without reserved
+# concurrency (Lambda Developer Guide, "Configuring reserved concurrency").
 _UNRESERVED = 100
 
 # The number of concurrent executions that the metadata API reserves, and the number that the outbox relay reserves.

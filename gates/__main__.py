@@ -15,7 +15,8 @@ from gates.plan import PlanError, load, read_plan, read_resources
 from gates.resilience import Statements, prove
 from gates.settings import SettingsError, read_settings
 
-# Errors that the user can correct. The message of each error says what is wrong.
+# Errors in a file that a command reads. The user can correct the file, so the command prints the message of the error
+# and no traceback.
 _ENDINGS = (PlanError, SettingsError, state.StateError)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)

@@ -68,9 +68,10 @@ class Survived(_Statement):
 
 
 class NotSurvived(_Statement):
-    """An operator's statement that certain losses, such as the loss of a region, break some read paths of clients.
-    `reason` says why the operators accept this. `paths` contains patterns that match the names of the broken paths. In
-    a pattern, `*` matches any text.
+    """An operator's statement that some read paths of clients no longer work after certain losses, such as the loss of
+    a region. A read path leads from the name that clients use to the stored packages. `reason` says why the operators
+    accept the losses. `paths` contains patterns that match the names of the broken read paths. In a pattern, `*`
+    matches any text.
     """
 
     reason: str = Field(min_length=20)

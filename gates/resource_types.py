@@ -47,7 +47,8 @@ RECORDS = frozenset(
     }
 )
 
-# Types of load balancers. They distribute clients by weight, as some DNS records do.
+# Pulumi types of Cloudflare load balancers. A load balancer distributes clients to its pools by weight, so the gates
+# compare these weights in the same way as the weights of DNS records.
 BALANCERS = frozenset(
     {"cloudflare:index/loadBalancer:LoadBalancer", "cloudflare:index/loadBalancerPool:LoadBalancerPool"}
 )

@@ -15,8 +15,8 @@ _VERBS: dict[Action, str] = {
     "delete": "to delete",
     "same": "unchanged",
 }
-# A line of a plan's summary contains the names of about this many resources at most. If there are more, the line also
-# contains the number of the other resources.
+# A line of a plan's summary names at most this number of resources, and then says how many more there are. If there is
+# only one more resource, the line names it instead.
 _NAMED = 4
 
 

@@ -46,9 +46,9 @@ def read_allowances(file: Path) -> Allowances:
 
 
 def findings(plan: Plan, allowed: Sequence[Allowance] = ()) -> Iterator[str]:
-    """Yields one line for each problem of an upgrade. The upgrade must not replace or delete a store or a client-facing
-    resource, unless `allowed` contains the resource. An entry of `allowed` is also a problem if the upgrade keeps its
-    resource.
+    """Yields one line for each reason to refuse an upgrade. An upgrade must not replace or delete a store or a
+    client-facing resource, unless `allowed` contains the resource. `allowed` must not contain a resource that the
+    upgrade keeps, because such an entry is outdated or wrong.
     """
     unused = {allowance.resource for allowance in allowed}
     for change in plan.changes.values():

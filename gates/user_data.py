@@ -58,8 +58,9 @@ def table_regions(program: str) -> list[str]:
 
 
 def shields(text: str) -> list[dict[str, Any]]:
-    """Returns the shields (regional caches) in a text that contains the value of an edge worker's binding. Each shield
-    is an object with the fields `host` and `region`. Returns an empty list if the text has no shields.
+    """Finds the list of shields (regional caches) in a machine's user data or in a binding of the edge worker. Returns
+    a mapping with the fields `host` and `region` for each shield. Returns an empty list if `text` contains no such
+    list.
     """
     found = _SHIELDS.search(text)
     return json.loads(found[0]) if found else []

@@ -42,11 +42,12 @@ class OutsideClient(Client):
 
 
 def packed(client: Client, directory: Path, proxy: str) -> bytes:
-    """Returns a tar archive that makes a shell on another machine a client of this sandbox. All files are in one
-    folder, whose name is the last part of the path `directory`.
+    """Returns a tar archive for another machine. The files in the archive let package clients on that machine use this
+    sandbox (the emulated clouds on this machine). All files are in one folder, whose name is the last part of the path
+    `directory`.
 
-    The shell must source the file `environment` in this folder. On this machine, `python -m local client` prints
-    exports for the same purpose.
+    A shell on the other machine must source the file `environment` in this folder. On this machine, `python -m local
+    client` prints exports for the same purpose.
     """
     outside = OutsideClient(client.sandbox, client.identity, client.url, outside=directory, reached_at=proxy)
     texts = outside.files(client.token(), edge_authority(client.sandbox).read_text())

@@ -17,7 +17,7 @@ from rollout.verdict import Counts
 
 _VERSION = "$workers.scriptVersion.id"
 # The outcomes that count as errors. In each case, the worker failed and the client got no response. Other outcomes,
-# such as a connection that the client closed, are no errors.
+# such as a connection that the client closed, are not errors.
 _FAILED = "exception,exceededCpu,exceededMemory"
 
 

@@ -76,8 +76,8 @@ class Worker:
     def serving(self) -> Serving:
         """Returns the worker deployment that answers requests now."""
         newest = self._deployments()[0]
-        # If the deployment has two versions, the newer version is the one that is being released. This also holds for a
-        # deployment that another program made.
+        # If the deployment has two versions, the version with the higher number is the one that is being released. The
+        # numbers show this even if another program created the deployment.
         versions = sorted((self._version(part["version_id"]) for part in newest["versions"]), key=lambda it: it.number)
         shares = {part["version_id"]: float(part["percentage"]) for part in newest["versions"]}
         annotations: Mapping[str, str] = newest.get("annotations") or {}

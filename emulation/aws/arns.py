@@ -122,8 +122,8 @@ _WITHOUT_RESOURCE_TYPE = {
     ("logs", "DescribeLogGroups"),
     ("dynamodbstreams", "ListStreams"),
 }
-# The API operations that create a resource. Each operation has the parameter that contains the resource's name or URL,
-# and the ARN pattern. `_PATTERNS` does not list these parameters.
+# Maps an API operation that creates a resource to two values: the parameter that contains the name or URL of the new
+# resource, and the pattern of the resource's ARN. These patterns apply in addition to `_PATTERNS`.
 _CREATED = {
     ("iam", "CreateOpenIDConnectProvider"): ("Url", "arn:aws:iam::{account}:oidc-provider/{}"),
     ("iam", "CreatePolicy"): ("PolicyName", "arn:aws:iam::{account}:policy/{}"),

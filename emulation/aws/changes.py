@@ -84,8 +84,8 @@ class ChangedRegions:
         self._seen: Mapping[str, str] = {}
 
     def now(self) -> Mapping[str, str]:
-        """Returns the current count of each region in which one of the services was changed. Raises httpx.HTTPError
-        when the emulated AWS does not answer.
+        """Returns a mapping from each region with changes to a text. The text contains the number of changes of each
+        service, so it differs after each change. Raises httpx.HTTPError when the emulated AWS does not answer.
         """
         counted = self._http.get(f"{self._url}{PATH}").raise_for_status().json()
         counts: dict[str, str] = {}

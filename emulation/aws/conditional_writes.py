@@ -15,8 +15,8 @@ from moto.s3.responses import S3Response
 
 from emulation.aws.serialized import serialized
 
-# The thread that writes to a bucket holds this lock, also when it copies an object by a replication rule
-# (replication.py).
+# A thread holds this lock while it writes to a bucket. A thread that replicates an object (replication.py) also holds
+# the lock, because replication writes to the destination bucket.
 WRITING = threading.RLock()
 _WRITES = ("put_object", "copy_object", "delete_object")
 

@@ -1,6 +1,6 @@
-"""Refuses changes of DNS records that Route 53 refuses and moto 5.2 accepts. Deletes only the record that a request
-names, while moto deletes all records of the zone with the same set identifier. Keeps the locations of geoproximity
-records, which moto drops.
+"""Corrects moto 5.2's emulation of DNS records in Route 53. Refuses the changes that Route 53 refuses but moto accepts.
+Deletes only the record that a request names. (moto deletes all records of the zone with the same set identifier.) Keeps
+the locations of geoproximity records, which moto drops.
 
 Sources: Route 53 API Reference, "ResourceRecordSet" (record sets of one name and type have one routing policy, and an
 alias has the type of its target) and "ChangeResourceRecordSets" (a batch is applied as a whole or not at all); Route 53

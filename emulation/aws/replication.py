@@ -36,8 +36,8 @@ PATH = "/_artifact-edge/replication"
 Waiting = tuple[str, str, datetime]
 
 _IS_REPLICA = "artifact_edge_replica"
-# The name of the attribute that moto's object version gets when S3 replication of the version fails. The attribute maps
-# each destination bucket to the permission that the replication role lacked.
+# If S3 replication of an object version fails, the emulation adds an attribute with this name to moto's object version.
+# The attribute maps each destination bucket to the permission that the replication role lacked.
 _FAILED = "artifact_edge_failed"
 _RETRY_SECONDS = 0.2
 

@@ -48,9 +48,9 @@ _IAM_TAGGING = {
     "CreateRole": "iam:TagRole",
 }
 _TAGGING_OPERATIONS = ("Tag", "CreateTags", "AddTags", "ChangeTags")
-# Maps an AWS service to the last part of an ARN that stands for all resources of a type, such as all KMS keys. AWS
-# chooses the ID of a new resource of these types, so a policy cannot contain the resource's own ARN beforehand. To
-# create a resource, a caller therefore needs a permission on the ARN for all resources of the type.
+# AWS chooses the IDs of some new resources, such as KMS keys, so a policy cannot contain their ARNs in advance. To
+# create such a resource, a caller needs a permission on all resources of its type. Maps an AWS service to the last part
+# of the ARN pattern that covers these resources.
 _NEW = {
     "acm": "certificate/*",
     "globalaccelerator": "accelerator/*",

@@ -51,9 +51,9 @@ _CONFIGURATIONS = {
     "tagging": "BucketTagging",
     "versioning": "BucketVersioning",
 }
-# Maps an HTTP method to the verb in the names of IAM actions on a bucket's configuration. The same action, with the
-# verb `Put`, allows a caller to change and to delete a configuration. The bucket policy is an exception: to delete the
-# policy, a caller needs s3:DeleteBucketPolicy.
+# Maps an HTTP method to the verb in the names of the IAM actions for a bucket's configuration. An action with the verb
+# `Put` allows a caller both to change and to delete a configuration. Only the deletion of a bucket policy needs a
+# separate action, s3:DeleteBucketPolicy.
 _VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Put"}
 _DELETE_POLICY = "s3:DeleteBucketPolicy"
 # The condition key that limits which objects a caller may list.

@@ -25,8 +25,8 @@ _ORIGINAL: dict[str, Any] = {name: getattr(DynamoHandler, name) for name in ("ba
 
 
 def check_item(item: Item | None, *, updated: bool) -> None:
-    """Raises the error of DynamoDB for an item that is too large after a write. The size includes the names of
-    attributes.
+    """Checks the size of an item after a write. Raises DynamoDB's error if the item, including the names of its
+    attributes, is larger than 400 KB.
     """
     if item is not None and item.size() > _ITEM_BYTES:
         raise ItemSizeToUpdateTooLarge() if updated else ItemSizeTooLarge()

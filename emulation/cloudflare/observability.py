@@ -46,8 +46,9 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 class Invocations:
-    """The invocations of worker scripts that PoPs have reported. Each entry has a time, an event, and the number of
-    invocations that this event stands for.
+    """The invocations of worker scripts that PoPs have reported. A PoP combines invocations with the same properties,
+    such as script and status, into one event. Each entry contains the time of the report, the event, and the number of
+    invocations that the event combines.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:

@@ -30,9 +30,11 @@ Resolver = Callable[[str], str | None]
 
 
 def create_service(resolve: Resolver, authorities: bytes, secret: str) -> Flask:
-    """Returns a WSGI application. PoPs ask this application why an origin has not answered. Requests must contain
-    `secret` in the header X-Edge-Secret. `authorities` has the certificates of the authorities that Cloudflare trusts,
-    as PEM.
+    """Returns a WSGI application that finds out why an origin does not answer. A PoP sends the host name and the port
+    of the origin. The response contains the HTTP status with which Cloudflare reports this failure to clients.
+
+    Requests must contain `secret` in the header X-Edge-Secret. `authorities` contains the certificates of the
+    authorities that Cloudflare trusts, in PEM form.
     """
     service = Flask(__name__)
 

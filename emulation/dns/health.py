@@ -105,7 +105,7 @@ def parse(raw: Mapping[str, Any]) -> Check:
 
 @dataclass(frozen=True)
 class Standing:
-    """A health checker's decision whether an endpoint is healthy, with the reason."""
+    """The state of an endpoint according to a health checker: healthy or unhealthy, and the reason."""
 
     healthy: bool = True
     # The number of probes in a row that contradict `healthy`, the current decision of the health checker.

@@ -28,8 +28,8 @@ _PACKAGE_MODULES = {"python3-boto3": "boto3"}
 
 class Commands:
     """Emulates the commands that the user data of a machine may run. Raises BootError for a command that is not
-    emulated. `start` starts a systemd unit. `equip` gives a machine with users of its own the other files that
-    only such a machine has.
+    emulated. `start` starts a systemd unit. `equip` prepares a machine whose user data adds users. The programs of such
+    a machine run in a mount namespace, and need files of their own there, such as the command systemctl.
     """
 
     def __init__(

@@ -24,7 +24,9 @@ _GZIP = b"\x1f\x8b"
 
 
 class Ec2Machines:
-    """Finds the running machines of the emulated EC2. Each poll reads only the regions in which EC2 was changed."""
+    """Finds the running machines of the emulated EC2. Each call of `running` queries only the regions in which EC2 has
+    changed since the previous call.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._session = boto3.Session(aws_access_key_id="hypervisor", aws_secret_access_key="hypervisor")  # noqa: S106

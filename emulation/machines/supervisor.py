@@ -21,9 +21,10 @@ from emulation.machines.systemctl import Controlled, Manager
 
 _LONGEST_PAUSE = 30.0
 _STEADY_SECONDS = 60.0
-# The number of seconds that a command of a service may take, if the hypervisor waits for the command.
+# The timeout, in seconds, of each command of a service that the hypervisor waits for, such as the commands that prepare
+# the start of the service.
 _LONGEST_RUN = 60.0
-# A command of a service ends at most this number of seconds before the hypervisor notices.
+# The interval, in seconds, at which the hypervisor checks whether a command has ended.
 _POLL_SECONDS = 0.1
 
 Report = Callable[[str], None]
@@ -165,7 +166,9 @@ class Supervisor:
         return done.returncode == 0
 
     def _run_in_machine(self, command: systemd.Command, environment: Mapping[str, str]) -> _Done:
-        """Runs a command of a machine with users of its own, and answers the command's calls of systemctl meanwhile."""
+        """Runs a service's command in the mount namespace of a machine that has users of its own. Until the command
+        ends, the method answers the command's calls of systemctl.
+        """
         argv = users.in_machine(self._place.root, self._service, command)
         path = self._place.root.parent / f"{self._service.name}.sock"
         deadline = time.monotonic() + _LONGEST_RUN

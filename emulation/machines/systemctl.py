@@ -14,12 +14,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-# The environment variable that names the socket.
+# The environment variable with the path of the Unix socket to which the emulated `systemctl` sends its arguments.
 VARIABLE = "SYSTEMCTL_SOCKET"
 _INACTIVE = 3
 _LONGEST_REQUEST = 4096
 
-# The program `systemctl` of a machine.
+# The source code of the emulated `systemctl`. It sends its arguments to the hypervisor, and exits with the exit code
+# that the hypervisor returns.
 PROGRAM = f"""#!{sys.executable}
 import os
 import socket
@@ -41,7 +42,9 @@ class Controlled(Protocol):
 
 
 class Manager:
-    """The socket at which one program of a machine controls services. `service` returns a service by its name."""
+    """Listens on a Unix socket for the `systemctl` calls of a command that runs on a machine. `service` returns the
+    service with a given name.
+    """
 
     def __init__(self, path: Path, service: Callable[[str], Controlled]) -> None:
         self.path = path
@@ -59,7 +62,7 @@ class Manager:
         self.path.unlink(missing_ok=True)
 
     def answer(self, seconds: float) -> None:
-        """Answers one command, or returns after some seconds without one."""
+        """Carries out one call of `systemctl`. Returns after the given number of seconds if no call arrives."""
         self._socket.settimeout(seconds)
         try:
             connection, _ = self._socket.accept()

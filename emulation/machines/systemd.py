@@ -84,9 +84,9 @@ class Service:
     the service runs. `directories` lists the directories in /run, /var/cache and /var/log that systemd creates for the
     service. `directory` is the working directory. A service that runs once has the type oneshot.
 
-    A service with `writable` paths cannot write to any other path of the machine. A service with a set of
-    `capabilities` can have no others. None means no such limit. Both limits apply only on a machine with users of its
-    own, where services have mount namespaces.
+    If `writable` is set, the service can write only to these paths. If `capabilities` is set, the service has only
+    these capabilities. None means no limit. Both limits apply only on machines whose user data adds users, because only
+    these machines run services in mount namespaces.
     """
 
     name: str

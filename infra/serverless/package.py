@@ -61,8 +61,8 @@ def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
 def _imported_names(root: Path, places: dict[str, Path], name: str, source: Path, text: str) -> Iterator[str]:
     """Yields the imports that must be packed with a Python module, and the names of the module's parent packages.
 
-    Some of these names can belong to attributes of a module. Raises pulumi.RunError for an import that neither the
-    archive nor the cloud's runtime contains.
+    Some of these names are not modules. For example, `from a import b` yields `a.b`, although `b` can be a function in
+    the module `a`. Raises pulumi.RunError for an import that neither the archive nor the cloud's runtime contains.
     """
     package = name if source.name == "__init__.py" else name.rpartition(".")[0]
     parts = name.split(".")

@@ -17,8 +17,9 @@ FLEET_RUNNERS = 200
 INSTALLED_PACKAGES = 1_500
 _REQUESTS_OF_FLEET = FLEET_RUNNERS * INSTALLED_PACKAGES * 2
 
-# The HTTP methods that clients of registries use. The edge refuses all other methods. The worker answers writing
-# methods, such as PUT, with 405 in the format of the ecosystem. Clients therefore show the reason to their users.
+# The HTTP methods that clients of registries use. The edge refuses all other methods. The worker answers requests that
+# would change a package, such as PUT requests, with status 405. The response has the error format of npm, PyPI or OCI,
+# so clients can show the reason to their users.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 # The largest request body that the worker reads, in bytes. The limit is high enough for the largest purge request that

@@ -29,7 +29,7 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can st
 
 @dataclass(frozen=True)
 class Samples:
-    """The paths of the sandbox's sample packages after they were built."""
+    """The paths of the built sample packages and of the built sample image of a sandbox."""
 
     files: list[Path]  # the paths of the sample npm packages and of the sample wheel
     image: Path  # the path of the sample image, an OCI image layout

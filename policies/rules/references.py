@@ -1,5 +1,6 @@
-"""Policies for keys, code and images that the stack uses but does not create. They must belong to the stack's own AWS
-accounts and Google Cloud projects. The owner of another account or project could change or delete them.
+"""Policies for keys, code and images that the stack uses but does not create. These resources must belong to the
+stack's own AWS accounts and Google Cloud projects, because the owner of another account or project could change or
+delete them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Emulates the objects of Cloud Storage. Tools use the JSON API, and regional shields (caches) read through the XML
+"""Emulates objects in Cloud Storage. Tools use the JSON API, and shields (regional caches) read objects through the XML
 API.
 
 Sources: Cloud Storage, "JSON API v1", "XML API", "Request preconditions", "Object Versioning", "Soft delete", "Object
-Retention Lock". A request for any other feature gets status 501 and the name of the feature.
+Retention Lock". A request for a feature that is not emulated gets status 501, and the response names the feature.
 """

@@ -70,10 +70,10 @@ class Sessions:
 
 
 def receive(session: Session, versions: Versions, bucket: Json, content_range: str, body: bytes) -> Json | None:
-    """Receives one piece of a resumable upload to Cloud Storage. Returns the new object's metadata when the upload is
-    complete, and None before that.
+    """Receives one chunk of a resumable upload to Cloud Storage. Returns the new object's metadata after the last
+    chunk, and None after every other chunk.
 
-    Raises Refused when the range of the piece is invalid or the object cannot be written.
+    Raises Refused when the range of the chunk is invalid or the object cannot be written.
     """
     with session.lock:
         if session.done is not None:
@@ -88,7 +88,7 @@ def receive(session: Session, versions: Versions, bucket: Json, content_range: s
 
 
 def _append(session: Session, content_range: str, body: bytes) -> int | None:
-    """Appends a piece to the file of a resumable upload. Returns the size of the whole object in bytes, or None if the
+    """Appends a chunk to the file of a resumable upload. Returns the size of the whole object in bytes, or None if the
     request does not state the size.
     """
     if not content_range:  # A request without the header Content-Range contains the whole object.
