@@ -1,7 +1,8 @@
-"""Puts a data set of advisories in force: writes its objects to the origin, and then makes the data set current.
+"""Stores a data set of security advisories, and makes it the data set that the edge applies.
 
-One database transaction makes the data set current and writes an audit entry. The edge later gets the digest of the
-data set, and reads the objects from the origin.
+The module first writes the objects of the data set to the origin. One database transaction then makes the data set
+current and writes an audit entry. The edge later gets the digest of the current data set, and reads the objects from
+the origin.
 """
 
 from __future__ import annotations
@@ -66,11 +67,11 @@ def current(target: Target) -> InForce | None:
 
 
 def put(target: Target, by: By, made: DataSet, *, fewer: bool) -> Imported:
-    """Puts an advisory data set in force.
+    """Stores an advisory data set, and makes it the data set that the edge applies.
 
-    Raises RegistryError if an ecosystem loses more than a tenth of its advisories, or of its advisories about malware.
-    With `fewer`, ignores such a loss. Also raises RegistryError if another operator imports advisories at the same
-    time.
+    Raises RegistryError if the data set contains less than 90 % of an ecosystem's previous number of advisories, or of
+    its previous number of advisories about malware. `fewer` disables this check. Also raises RegistryError if another
+    operator imports advisories at the same time.
     """
     item = target.repository.item(PARTITION, CURRENT)
     _write(target, made.shards())

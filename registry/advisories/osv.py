@@ -66,7 +66,9 @@ class _Record(_Part):
 
 @dataclass(frozen=True)
 class Advisory:
-    """The statements of one OSV record about one package. `name` is the package's canonical name, in lower case."""
+    """What one OSV record states about one package, such as the affected versions and the severity. `name` is the
+    package's canonical name, in lower case.
+    """
 
     ecosystem: Ecosystem
     name: str

@@ -193,7 +193,7 @@ def _cut(first: int, last: int | None, limit: int | None) -> Iterable[tuple[int,
 
 
 def _joined(spans: Iterable[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
-    """Joins spans of affected versions if they overlap, or if no gap is between them."""
+    """Merges spans of affected versions that overlap or directly follow each other."""
     joined: list[tuple[int, int | None]] = []
     for first, last in sorted(spans, key=lambda span: span[0]):
         if joined and (joined[-1][1] is None or first <= joined[-1][1] + 1):

@@ -32,8 +32,8 @@ MOST_TRIES = 150
 # stale-while-revalidate (registry/catalog/artifact.py, MUTABLE): 5 + 60 = 65 s. A copy can be in a shield (a regional
 # cache) for 65 s, and then in the cache at the edge (L1) for another 65 s. The sum is 130 s.
 REPEAT_SECONDS = 130.0
-# The registry delivers each change twice. The database deletes its record of a change this number of seconds after the
-# time that is planned for the second delivery.
+# After its first delivery, a change stays in the outbox until its second delivery. If the second delivery does not
+# succeed, the database deletes the change this number of seconds after the second delivery was due.
 _KEPT_SECONDS = 7 * 86_400
 # After its n-th failed delivery, a change waits for the next attempt for _FIRST_PAUSE * 2^n seconds, but at most for
 # _LONGEST_PAUSE. The pause after the first failure is therefore 4 s, and after the second failure 8 s.
@@ -160,8 +160,8 @@ class Outbox:
         return (_intent(item) for item in self._repository.items(PARTITION, prefix=f"{state}#"))
 
     def _replace(self, old: Intent | None, new: Intent | None) -> None:
-        """Replaces an intent in the outbox: `old` is the stored intent, and `new` is its replacement. If `old` is None,
-        adds `new`. If `new` is None, deletes `old`.
+        """Replaces an intent (a change that the registry must deliver to readers) in the outbox. `old` is the stored
+        intent, and `new` is its replacement. If `old` is None, adds `new`. If `new` is None, deletes `old`.
 
         Does nothing if another process has changed the intent `old` in the meantime.
         """

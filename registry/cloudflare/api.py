@@ -45,7 +45,7 @@ class Response(Protocol):
 
 
 class Http(Protocol):
-    """The method of urllib3.PoolManager that the Cloudflare client calls."""
+    """The HTTP client that the class CloudflareApi needs, such as a urllib3.PoolManager."""
 
     def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]) -> Response: ...
 

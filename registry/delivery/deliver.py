@@ -36,12 +36,16 @@ _RENDERED_AT_ONCE = 8
 class PassReport:
     """The result of one pass over the outbox. A pass tries to deliver all changes that are due.
 
-    `lag` is the age in seconds of the oldest change that was never delivered. `left` is the number of due changes that
-    the pass did not try to deliver, because it ran out of time. `limited` is the number of delivered changes that still
-    need some purges, because the edge limits the rate of purges. A later pass sends these purges.
+    Each of these fields is a number of changes:
+    - `delivered`: changes that the pass delivered completely.
+    - `limited`: changes that the pass delivered, except for purges that exceed the edge's rate limit. A later pass sends
+      these purges.
+    - `left`: changes that were due, but that the pass did not try to deliver, because it ran out of time.
+    - `waiting`: changes that are in the outbox after the pass. A later pass delivers them.
+    - `dead`: changes that the registry no longer tries to deliver, because their delivery failed too often.
 
-    `waiting` is the number of changes that a later pass will deliver. `dead` is the number of changes whose delivery
-    failed too often. `delayed` contains the reasons for the failed deliveries of this pass.
+    `lag` is the age in seconds of the oldest change that was never delivered. `delayed` contains the reasons for the
+    failed deliveries of this pass.
     """
 
     delivered: int
@@ -68,9 +72,9 @@ class Delivered:
 
 @dataclass(frozen=True)
 class _Rendered:
-    """The result of rendering a package's documents. `keys` are the keys of the rendered documents. `revision` is the
-    number of the package's revision that the documents show. Each commit increments it. For an npm package, `npm_name`
-    is its name, and `entry` is its entry in the list of npm packages.
+    """The result of rendering a package's documents. `keys` are the keys of the rendered documents. The documents show
+    the package at the revision number `revision`. Each commit to the package increments this number. For an npm
+    package, `npm_name` is its name, and `entry` is its entry in the list of npm packages.
     """
 
     keys: Sequence[str]

@@ -38,12 +38,12 @@ _OF_LATEST = (
 
 @dataclass(frozen=True)
 class NpmPackage:
-    """An npm package. It renders its packument from its metadata records.
+    """An npm package. Its methods render the package's packument from metadata records.
 
     The records `version#<version>`, `attestations#<version>` and `unpublished#<version>` never change. The record
-    `contents#<version>` describes the tarball's files. If an earlier release of the registry published a version, the
-    version has no such record. The records `tag#<dist-tag>` and `deprecated#<version>` can change. After a removal,
-    they contain an empty text.
+    `contents#<version>` describes the tarball's files. It does not exist for versions that an earlier release of the
+    registry published. The records `tag#<dist-tag>` and `deprecated#<version>` can change. When a dist-tag or a
+    deprecation is removed, the record stays and contains an empty text.
 
     The record `signature#<version>` contains the registry's signature. The records `upstream` and `upstream#<version>`
     contain what another registry stated about an imported package and its version.

@@ -40,10 +40,10 @@ _ENVIRONMENT: Mapping[str, str] = {
 
 
 def requirements(texts: Sequence[str]) -> list[str]:
-    """Returns the sorted names of projects that a client on Linux installs because of requirements. `texts` contains
-    the requirements, which are values of the field Requires-Dist.
+    """Returns the sorted names of the projects that a client on Linux must install to meet the requirements in `texts`.
+    Each text is a value of the field Requires-Dist.
 
-    Leaves out requirements that belong to extras, and requirements with a URL.
+    Leaves out invalid requirements, requirements of extras, and requirements with a URL.
     """
     return sorted({name for text in texts for name in _required(text)})
 

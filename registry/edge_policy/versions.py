@@ -1,4 +1,4 @@
-"""Stores the versions of a stack's edge policy, and puts a version in force.
+"""Stores the versions of a stack's edge policy, and selects the version that the edge applies.
 
 A change first writes the policy as an object to the origin. One transaction then makes the policy current, and writes
 the version's record and an audit entry. The edge gets the policy's digest from the metadata API. If that API does not
@@ -29,11 +29,12 @@ VERSIONS = "edge-policy-versions"
 
 @dataclass(frozen=True)
 class Version:
-    """One version of the edge policy. `text` is the policy's document. `at` is the time when an operator put the
-    version in force (ISO 8601, UTC).
+    """One version of the edge policy. `text` is the policy's document. `at` is the time when an operator made this
+    version the current one (ISO 8601, UTC).
 
-    `replaces` is the number of the version that was in force before, or 0 for the first version. If a rollback made
-    this version, `restores` is the number of the version that the rollback restored. Otherwise it is 0.
+    `replaces` is the number of the version that was current before, or 0 for the first version. A rollback stores the
+    policy of an earlier version as a new version. In this case, `restores` is the number of the earlier version.
+    Otherwise, `restores` is 0.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""Reads the page of a Python project at another package index than our registry, in JSON or in HTML.
+"""Reads a Python project's page from another package index, in JSON or in HTML.
 
 Sources: PEP 503 (HTML), 592 (yanks), 629 (API version), 691 (JSON), 700 (upload times), 708 (other repositories), 740
 (attestations), 792 (status).

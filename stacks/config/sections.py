@@ -290,8 +290,8 @@ class Memory(Section):
 
 
 class Edge(Section):
-    """The edge worker: its Cloudflare account, the zone that serves clients, and settings that change the worker's
-    answers.
+    """The edge worker: its Cloudflare account, its zone, and its settings for reserved names, logs, prefetches and
+    memory.
     """
 
     account_id: str = Field(

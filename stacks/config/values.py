@@ -68,8 +68,8 @@ def known_region(name: str, cloud: Cloud) -> None:
 
 
 def _region_of_store(name: str, info: ValidationInfo) -> str:
-    """Checks a region of the buckets or of the metadata database. The region must exist in the cloud that offers the
-    section's `store`. The config has no separate setting for the cloud, because each store belongs to one cloud.
+    """Checks the name of a region for the buckets or for the metadata database. The setting `store` in the same section
+    of the config determines the cloud, such as AWS for `s3`. The region must exist in this cloud.
     """
     store = info.data.get("store")
     if store is not None:

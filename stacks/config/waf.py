@@ -27,7 +27,7 @@ _Countries = Annotated[list[Country], AfterValidator(_distinct)]
 
 
 class Denied(Section):
-    """Sources whose requests the edge refuses."""
+    """Networks, autonomous systems and countries whose requests the edge refuses."""
 
     addresses: _Networks = Field(default=[], description="networks whose requests are refused, such as `192.0.2.0/24`")
     asns: _Asns = Field(default=[], description="autonomous systems whose requests are refused")
