@@ -65,8 +65,8 @@ def memory() -> dict[str, float]:
 
 
 def stream(pop: OwnPop, clients: int, speed: int) -> Sequence[Sample]:
-    """Downloads one object `clients` times in parallel. Returns samples of the memory that the PoP's programs have
-    during the downloads.
+    """Downloads one object with `clients` parallel clients. Returns measurements of the memory of the PoP's programs:
+    the first from before the downloads, and the others from regular intervals during the downloads.
     """
     command = ["curl", "--silent", "--fail", "--cacert", str(pop.authority), "--limit-rate", f"{speed * _MEGABYTE}"]
     command += [

@@ -100,8 +100,9 @@ class PythonClient(ABC):
         self.write_configuration()
 
     def run(self, name: str | Path, *arguments: str, given: str = "", **more: str) -> Finished:
-        """Runs a program that trusts the sandbox's certificate authority. Some kinds of credential need environment
-        variables. These variables contain the token, or the place where the program finds the token.
+        """Runs a program that trusts the sandbox's certificate authority. If the client's token is in an environment
+        variable or in the password store of keyring, also sets the environment variables with which the program finds
+        the token.
         """
         settings = {
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",

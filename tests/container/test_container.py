@@ -74,8 +74,8 @@ def settings(directory: Path) -> Path:
 
 
 def shell(daemon: Docker, script: str, directory: Path) -> subprocess.CompletedProcess[str]:
-    """Runs commands from docs/container.md. The test gives the image and the container other names than the page.
-    Otherwise the commands would replace an image or a container of the user.
+    """Runs commands from docs/container.md. The test uses other names for the image and the container than the page
+    does, so that the commands do not replace an image or a container of the user.
     """
     script = re.sub(r"(?<![\w./])artifact-edge(?![\w.-])", IMAGE, script)
     script = re.sub(r"\bdocker (?=[a-z])", f"{program('docker')} ", script)

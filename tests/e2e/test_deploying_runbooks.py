@@ -59,7 +59,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def shell(sandbox: Sandbox) -> Iterator[OperatorShell]:
-    """Provides the shell of an operator of the stack `local`."""
+    """Provides a shell in which the tests run an operator's commands. The stack `local` is already deployed."""
     directory = sandbox.directory.parent
     operator.make_keys(sandbox, "local", CHECKOUT / "stacks")
     operator.add_edge_zone(sandbox, "local", CHECKOUT / "stacks")

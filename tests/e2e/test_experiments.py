@@ -40,8 +40,8 @@ def put(up: Up, file: Path, document: object) -> None:
 
 @pytest.fixture
 def policy(up: Up, tmp_path: Path) -> Iterator[Path]:
-    """Puts an edge policy with EXPERIMENT in force for one test. After the test, puts a policy without experiments in
-    force.
+    """Makes an edge policy with the experiment EXPERIMENT current for one test, and yields the policy's file. After the
+    test, makes a policy without experiments current.
     """
     file = tmp_path / "policy.json"
     put(up, file, DOCUMENT)

@@ -386,7 +386,9 @@ def test_changes_that_were_given_up_are_delivered(
 
 @pytest.fixture
 def replication(up: Up) -> Iterator[Callable[[bool], object]]:
-    """Provides a function that pauses the replication between buckets, or continues it."""
+    """Provides a function that pauses the replication between buckets if its argument is true, and resumes it
+    otherwise.
+    """
 
     def pause(paused: bool) -> object:
         return control(up, "replication", {"paused": paused})

@@ -55,7 +55,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-# The systemd units of the machine that run all the time. `worker@` is one of four processes.
+# The systemd units of the machine that run permanently. Four processes of the edge worker run as instances of the unit
+# template `artifact-edge-worker@`.
 RUNNING_UNITS = {
     "artifact-edge-entitlements",
     "artifact-edge-front",

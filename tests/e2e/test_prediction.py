@@ -1,8 +1,9 @@
-"""Tests that prediction brings objects into L1, the cache at the edge, before real npm, pip and skopeo request them.
+"""Tests that the edge predicts the next requests of real npm, pip and skopeo, and prefetches the objects into L1, the
+cache at the edge.
 
 The stack of these tests has prediction on. An experiment turns prediction off for one of two clients. Both clients
-install the same tree of packages, but each client's copy of the tree has package names of its own. Before an install,
-no cache therefore has an object of the tree.
+install the same tree of dependencies, but from packages with different names. Before a client's install, no cache
+therefore contains its packages.
 """
 
 from __future__ import annotations
@@ -98,9 +99,9 @@ def python_tree(directory: Path, prefix: str) -> list[Path]:
 
 
 def compare(up: OwnStack, ecosystem: str, program: Callable[[str], Finished]) -> None:
-    """Runs a client program once with prediction and once without. Each time is a variant of the experiment. Checks
-    that prediction reduces the misses of L1, the cache at the edge. The function `program` takes the name of a variant,
-    and runs the client with a token whose requests belong to this variant.
+    """Runs the same install in the two variants of the experiment: with and without prediction of the client's next
+    requests. Checks that prediction reduces the misses of L1, the cache at the edge. The function `program` takes the
+    name of a variant, and runs the client with a token whose requests belong to this variant.
     """
     on, off = (install(up, variant, ecosystem, lambda variant=variant: program(variant)) for variant in PRINCIPALS)
     for variant, each in (("on", on), ("off", off)):

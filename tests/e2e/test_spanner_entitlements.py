@@ -125,8 +125,8 @@ def _do_nothing(edge: TokenEntries, records: object) -> None:
 
 
 def seconds_until(network: Network, token: str, wanted: int) -> float:
-    """Waits until the edge answers `token` with the status `wanted`. Returns the duration in seconds. Fails after
-    `WITHIN` seconds.
+    """Waits until the edge returns the status `wanted` to requests with the token `token`. Returns the duration in
+    seconds. Fails after `WITHIN` seconds.
     """
     start = time.monotonic()
     while (found := network.status(token)) != wanted:

@@ -1,4 +1,6 @@
-"""Builds wheels and sdists in old and new forms, for tests to publish and import."""
+"""Builds wheels and sdists for tests to publish and import. The metadata and the archive formats can be those of
+current or of old packaging tools.
+"""
 
 from __future__ import annotations
 

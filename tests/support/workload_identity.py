@@ -21,7 +21,7 @@ MOST_SUBJECT_BYTES = 127
 
 
 class Refused(Exception):
-    """Raised in cases in which the real Google Cloud refuses a token or the settings of a provider."""
+    """Raised where the real Google Cloud would refuse a token, or the configuration of a workload identity provider."""
 
 
 @dataclass(frozen=True)

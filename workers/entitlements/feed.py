@@ -26,8 +26,8 @@ class Feed:
     only one of them reads the database.
 
     `render` reads the database and returns the document. Its second argument is the time just before the read. The
-    document states this time as the time of its content. The edge therefore never takes old content for new. If the API
-    fails, the edge's cache may serve a stale document for `usable` seconds.
+    document contains this time, so the edge knows how old the content is. If the API fails, the edge's cache may serve
+    a stale document for `usable` seconds.
     """
 
     def __init__(self, render: Callable[[Database, float], str], usable: int) -> None:

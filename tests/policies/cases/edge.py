@@ -121,7 +121,8 @@ CASES = [
             "route",
         )
         # The policy must report the DNS record PROXIED in both test cases. In the first case, the route of the record's
-        # hostname names no script. In the second case, the script's name is unknown until the apply.
+        # hostname names no script. In the second case, the script's name is unknown before `pulumi up`, and the route
+        # depends on no script of the stack.
         for script in ({}, {"script": UNKNOWN_STRING_VALUE})
     ],
     Case(

@@ -28,8 +28,8 @@ def put(path: str, value: Any) -> Change:
 
 
 def put_only(name: str, value: Any) -> Change:
-    """Returns a change that sets a property of a resource. The change also removes the resource's dependencies that
-    belong to this property.
+    """Returns a change that sets a property of a resource to a fixed value. The change also removes the resource's
+    dependencies through this property, because a fixed value comes from no other resource.
     """
 
     def change(broken: Registered) -> Sequence[Registered]:

@@ -22,8 +22,8 @@ GCE_FRONT = "gcp:compute/targetInstance:TargetInstance"
 
 
 def without_region(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Removes the shield machines (regional caches) of one region from the stack. Yields one such stack for each
-    region.
+    """Yields one changed copy of the stack for each region with shield machines (regional caches). The copy lacks the
+    shield machines of this region.
     """
     for shield in {each.parent for each in stack if each.type in (EC2, GCE)}:
         yield [each for each in stack if each.type not in (EC2, GCE) or each.parent != shield]

@@ -19,7 +19,9 @@ BODIES = {DASHBOARD: "dashboardBody", "gcp:monitoring/dashboard:Dashboard": "das
 
 
 def without_alarms(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Removes the alarms of one tier (a part, such as `dns`) from the stack. Yields one such stack for each tier."""
+    """Yields one changed copy of the stack for each tier (a part of the stack, such as `dns`) with alarms. The copy
+    lacks the alarms of this tier.
+    """
     for tier in _watched(stack):
         yield [each for each in stack if _tier(each) != tier]
 

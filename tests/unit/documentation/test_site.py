@@ -21,7 +21,7 @@ from documentation.site import DOCS
 
 
 def settings(**changed: Path) -> Any:
-    """Reads mkdocs.yml. `changed` overrides folders in its settings."""
+    """Reads mkdocs.yml. `changed` overrides settings that name a folder, such as `site_dir`."""
     load: Any = getattr(mkdocs_config, "load_config")  # noqa: B009 - the function's types are incomplete
     return load(str(DOCS.parent / "mkdocs.yml"), **{name: str(path) for name, path in changed.items()})
 

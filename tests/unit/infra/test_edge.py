@@ -1,5 +1,5 @@
-"""Tests the edge component with the bundle and the keys of its worker. Also tests the error messages if the bundle or a
-key is missing.
+"""Tests the component of the edge worker: the compiled worker, its settings and secrets, and the hostname that it
+serves. Also tests the error messages if a prerequisite is missing, such as a field of a secret.
 """
 
 from __future__ import annotations

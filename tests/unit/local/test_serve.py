@@ -36,10 +36,10 @@ def started(sandbox: Sandbox) -> int:
 
 
 def replace_up(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> list[int]:
-    """Replaces the function with which `serve` starts all processes of a sandbox. The new function starts a single
-    process, and then calls `then`.
+    """Replaces `up`, the function with which `serve` starts the processes of a sandbox. The replacement starts a single
+    process, and then calls `then`, for example to fail or to interrupt the start.
 
-    Returns a list. The new function appends the pid of its process to the list.
+    Returns a list. The replacement appends the pid of its process to the list.
     """
     pids: list[int] = []
 

@@ -22,9 +22,9 @@ from tests.support.stacks import ENVIRONMENTS, WITH_POPS, first_up
 
 IDENTITY_POLICIES = ("aws:iam/rolePolicy:RolePolicy", "aws:iam/policy:Policy")
 
-# The findings that the tests accept. The deploy role may call all actions of these services. Each value says to which
-# resources these calls are limited. The role creates, changes and deletes resources of the service, so a list of its
-# actions would contain nearly all of them. Every other finding fails a test.
+# Cloudsplaining reports that the deploy role may call all actions of these services. The tests accept only these
+# reports. The role manages all resources of each service, so a list of its actions would contain nearly all actions.
+# The values say to which resources the permission is limited.
 _BY_NAME = "only on resources whose name begins with the environment's prefix"
 EXPLAINED: Mapping[str, str] = {
     "cloudwatch": _BY_NAME,

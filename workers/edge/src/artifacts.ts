@@ -105,8 +105,8 @@ function npmLicense(given: unknown): string | undefined {
 }
 
 /**
- * Yields the properties of each file of a Python project. The provenance is unknown, because the registry keeps no
- * attestations of Python files.
+ * Yields the name of each file of a Python project, and the properties of the file that an edge policy can check. The
+ * provenance is unknown, because the registry keeps no attestations of Python files.
  */
 function* pythonArtifacts(project: string, { files }: PageIndex): Iterable<[string, Artifact]> {
   for (const { filename, hashes = {}, "upload-time": uploaded, _license: license } of files) {

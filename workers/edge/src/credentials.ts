@@ -24,9 +24,9 @@ export async function credentialOf(header: string | null, key: string, service: 
 }
 
 /**
- * Returns the credential for a text that a client sends as a token. The function does not detect sessions. For a
- * session, it returns a token credential with the digest of the session's text. No token has this digest, so nobody can
- * use the credential.
+ * Returns the credential for the text of a token. The function does not recognize sessions, the signed JWTs of the
+ * token endpoint. It treats a session like the text of a token. No stored token has the digest of a session, so the
+ * edge grants such a credential nothing.
  */
 export function ofSecret(secret: string | undefined): Credential {
   return secret ? tokenWith(sha256(secret)) : { kind: "invalid" };

@@ -22,7 +22,8 @@ const LAST_ASCII = 0x7f;
 
 export class KnownTokens {
   readonly #digests = new Map<string, string>();
-  // The runtime makes random numbers only while it handles a request.
+  // The secret key of the hash. The isolate creates the key while it handles a request, because the runtime generates
+  // no random numbers at other times.
   #key: Uint32Array | undefined;
 
   /** Returns the digest that `remember` stored for an Authorization header, or undefined for any other header. */

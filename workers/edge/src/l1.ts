@@ -112,8 +112,9 @@ export function pathOf(key: string, view = STORED): string {
 }
 
 /**
- * Reads the path of a URL of L1, the cache at the edge. Returns the object's key, and the form in which L1 returns the
- * object. Returns undefined for any other path.
+ * Parses the URL path of a request to L1, the cache at the edge. Returns the key of the object, and the view of the
+ * object that the worker requests: the stored object, a document without refused artifacts, or the list of refused
+ * artifacts. Returns undefined for any other path.
  */
 export function requestedIn(path: string): { key: string; view: View } | undefined {
   const [, stored, kind, policy, encoded] = PATH.exec(path) ?? [];

@@ -42,8 +42,8 @@ const FRESH_MILLISECONDS = 4_000;
 // condition, the objects of one large install would displace the objects that many clients request.
 const HOT_MILLISECONDS = 10_000;
 const SEEN_MAX = 10_000; // the maximum number of object keys that the map `#seen` of the class Memory holds
-// The number of bytes that an object's headers and key are assumed to occupy. The memory's limit covers these bytes and
-// the object's body.
+// The assumed number of bytes of an object's headers and key. These bytes and the object's body count towards the limit
+// of the memory that an isolate may use for objects.
 const OVERHEAD_BYTES = 2_000;
 // The headers of a response from memory. `x-cache` names the tier that answered. The worker waits for no other tier, so
 // the duration in `server-timing` is zero.

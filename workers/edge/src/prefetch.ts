@@ -19,8 +19,8 @@ export interface Cause {
   rules: RuleSet | undefined;
   userAgent: string;
   /**
-   * Gives prefetches access to L1, the cache at the edge. `l1(view)` returns a function that fetches objects in the
-   * form `view` (l1.ts).
+   * Returns a function with which prefetches fetch objects from L1, the cache at the edge. `view` selects what the
+   * function returns, such as a document without refused artifacts (l1.ts).
    */
   l1: (view?: View) => L1;
 }

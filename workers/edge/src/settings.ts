@@ -1,9 +1,9 @@
 // Reads the settings of the worker. Each setting is a JSON text in a binding of the worker (docs/contracts.md).
 
 /**
- * Returns a function that reads a setting. The returned function takes the text of a binding and returns the parsed
- * setting, or undefined without a text. It is called for each request, so it parses a text only if the text has
- * changed.
+ * Returns a function that parses the text of a binding into a setting. If the worker does not have the binding, the
+ * text and the setting are undefined. The worker calls the function for each request, so the function parses a text
+ * again only after the text has changed.
  */
 export function settingOf<Setting>(
   read: (fields: Record<string, number>) => Setting,

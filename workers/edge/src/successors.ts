@@ -24,8 +24,8 @@ export interface Expected {
 }
 
 /**
- * An entry of the list of what clients request after a document: a version of an npm package, or a file of a Python
- * project. The list is in the document's metadata.
+ * A release that clients often request after they have read a document: a version of an npm package, or a file of a
+ * Python project. The document's metadata contains a list of such releases.
  */
 interface Release {
   name: string;

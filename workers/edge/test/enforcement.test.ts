@@ -15,9 +15,9 @@ const stored: Read = async () => assert.fail("without advisories, nothing else i
 let ids = 0;
 
 /**
- * Emulates an isolate that has just received a new edge policy. Returns a pair of a function and an array. The function
- * returns the policy's decision on a tarball at a given time. A list of refusals says which artifacts of a package the
- * policy refuses. When the isolate reads such a list, the list's key is added to the array.
+ * Emulates an isolate that has just received a new edge policy. `list` returns the list of a package's refused
+ * artifacts. Returns a function and an array. The function returns the policy's decision on a tarball at a given time.
+ * The array contains the key of each list of refused artifacts that the isolate has read.
  */
 function isolate(list: () => Record<string, string>): [(file: string, now: number, name?: string) => Promise<Ruling>, string[]] {
   const [id, read]: [string, string[]] = [String(ids++), []];

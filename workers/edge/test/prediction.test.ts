@@ -18,7 +18,7 @@ interface Stored {
   headers?: Record<string, string>;
 }
 
-const objects = new Map<string, Stored>(); // the objects that the shields (regional caches) have
+const objects = new Map<string, Stored>(); // the objects that the emulated shields (regional caches) can return
 const cache = new Map<string, { headers: IncomingMessage["headers"]; body: Buffer }>();
 let requested: string[] = []; // the keys of the objects that the worker requested from the shields (regional caches)
 

@@ -1,4 +1,5 @@
-// Tests the time limit that all requests of an isolate share: with a clock that the test moves, and in workerd.
+// Tests the time limit that all requests of an isolate share. Most tests use a fake clock, and one test runs in
+// workerd.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";

@@ -29,8 +29,8 @@ PACKAGE = "npm/%40acme/web/-/web-1.0.0.tgz"
 
 
 class Machine:
-    """Runs the program ship-logs with directories of the test. `log` is the path of the access log. On a real machine,
-    Traffic Server writes this log.
+    """Runs the program ship-logs with files below `root` in place of the machine's files. `log` is the path of the
+    access log, which Traffic Server writes on a real machine.
     """
 
     def __init__(self, root: Path) -> None:

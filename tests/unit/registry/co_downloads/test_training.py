@@ -83,8 +83,8 @@ def test_a_package_that_the_client_had_already_is_not_predicted(tmp_path: Path) 
 
 
 def test_a_package_that_a_list_brings_is_not_predicted(tmp_path: Path) -> None:
-    """On the last day, clients request `kit` first. The prefetch list of `kit` already contains `@acme/plugin`. The
-    model therefore does not need to predict this package.
+    """In the logs of the last day, clients also request the package `kit` before `@acme/plugin`. The prefetch list of
+    `kit` already contains `@acme/plugin`, so the model does not need to predict `@acme/plugin`.
     """
     lines = all_lines()
     kits = [

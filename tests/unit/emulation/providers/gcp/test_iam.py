@@ -17,8 +17,9 @@ MEMBERS = ("serviceAccount:reader@unit.iam.gserviceaccount.com", "serviceAccount
 
 
 class SimultaneousReads:
-    """Emulates the Google Cloud API for one bucket. Each read waits up to half a second for a read by a second thread.
-    Both threads then read the same IAM policy.
+    """Emulates the Google Cloud API for one bucket, and provokes a race between two threads. Each read of the IAM
+    policy waits up to half a second for a read by a second thread. If the second read comes within this time, both
+    threads get the same policy before either of them writes.
     """
 
     def __init__(self) -> None:
