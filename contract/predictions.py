@@ -11,8 +11,9 @@ edge with the document, without another request. `workers/edge/src/successors.ts
 A release is a version of an npm package, or a file of a Python project. A client without a version range selects the
 first release in the list. `!` means that the edge does not prefetch the release's file. A dependency is a package of
 the same ecosystem, with the range of allowed versions. Names and ranges are percent-encoded. A release lists only its
-direct dependencies, so the list stays correct when a dependency changes. The first release lists its dependencies and
-then other packages. Clients often install these other packages together with the document's package.
+direct dependencies, so the list stays correct when a dependency changes its own dependencies. The first release also
+lists co-downloads after its dependencies. These are other packages that clients often install together with the
+document's package.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def encode(releases: Sequence[Release]) -> str:
 
 
 def names_in(text: str) -> set[str]:
-    """Returns the names of all dependencies in a list of upcoming requests that `encode` returned."""
+    """Returns the names of all dependencies in `text`, a list of packages and files that `encode` returned."""
     dependencies = [unquote(token) for release in text.split(";") for token in release.split(" ")[1:]]
     return {each[:1] + each[1:].partition("@")[0] for each in dependencies}
 

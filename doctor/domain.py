@@ -15,8 +15,8 @@ from doctor.finding import Finding
 # If a domain has CAA records, AWS Certificate Manager issues certificates for it only if a record has one of these
 # values (User Guide, "Certification Authority Authorization (CAA) record troubleshooting").
 _AMAZON = frozenset({"amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com"})
-# Cloudflare obtains certificates from several authorities. These values of CAA records allow the authorities
-# (Cloudflare, "Certificate authorities").
+# Cloudflare obtains certificates from several certificate authorities. These values of CAA records permit the
+# authorities to issue certificates for a domain (Cloudflare, "Certificate authorities").
 _CLOUDFLARE = frozenset({"letsencrypt.org", "pki.goog", "ssl.com"})
 
 # A function that returns the texts of all DNS records with a given name and record type.

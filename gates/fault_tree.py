@@ -51,8 +51,8 @@ def broken(part: Part, lost: Losses) -> str | None:
 
 
 def losses(part: Part) -> frozenset[str]:
-    """Returns every loss that can take down a part of a read path, such as the loss of a region. The result includes
-    the losses of all parts that this part needs.
+    """Returns the names of all losses, such as the loss of a region, that can affect a part of a client's read path.
+    These are the losses that take down the part itself, or any part that it needs directly or indirectly.
     """
     below = (losses(alternative) for need in part.needs for alternative in need.alternatives)
     return part.lost_with.union(*below)

@@ -162,9 +162,10 @@ def _counterexamples(
 def _wrong_exceptions(
     statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields an error message for each mistake in a `does_not_survive` statement. The statement lists losses, such as
-    that of a region, and patterns of the read paths that the losses break. A loss that cannot occur in the stack is a
-    mistake. A pattern that matches no broken read path is also a mistake.
+    """Yields an error message for each mistake in `statement`, in which an operator states that the losses `lost` break
+    some read paths. An example of a loss is that of a region. `known` contains all losses that can affect a read path,
+    and it is a mistake to state any other loss. A pattern of paths is a mistake if all read paths that it matches
+    survive the losses.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated not to be survived, but {', '.join(unknown)} is nothing that a path stands on"

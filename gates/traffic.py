@@ -52,10 +52,12 @@ def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str
 
 
 def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits) -> dict[str, Split]:
-    """Returns the shares of clients that each target gets, as a mapping from keys to splits. A split maps targets to
-    shares. There is one key for each DNS name and record type (such as `packages.example.com CNAME`), for each load
-    balancer, and for each name that leads to an accelerator. Only names in `names` and names whose records have a
-    routing policy get a key. If `names` is empty, all names get a key.
+    """Returns how clients are split among targets, as a mapping from keys to splits. A split maps each target to its
+    share of the clients. A key is a DNS name with a record type (such as `packages.example.com CNAME`), a load
+    balancer, or a name that leads to an accelerator.
+
+    The result contains the DNS names in `names`, and all DNS names whose records have a routing policy. If `names` is
+    empty, the result contains all DNS names.
     """
     grouped: defaultdict[str, list[Resource]] = defaultdict(list)
     for resource in resources:

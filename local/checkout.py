@@ -1,5 +1,5 @@
-"""Paths in this checkout of the repository. The emulated clouds do not import this module. Commands pass the paths as
-arguments to the emulated clouds.
+"""Paths in this checkout of the repository. The emulated clouds do not import this module, so that they do not depend
+on the layout of the checkout. Commands pass the paths to them as arguments.
 """
 
 from __future__ import annotations

@@ -30,7 +30,9 @@ _EUROPE = {"ContinentCode": "EU"}
 
 
 def _at(longitude: str, bias: int) -> dict[str, Any]:
-    """Returns the location of a geoproximity record. It is west of Northern Virginia, at the same latitude."""
+    """Returns the location of a geoproximity record. The place is west of Northern Virginia and at the same latitude,
+    so only `longitude` determines the distance between the two.
+    """
     return {"Coordinates": {"Latitude": "38.9", "Longitude": longitude}, "Bias": bias}
 
 

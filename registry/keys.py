@@ -70,8 +70,8 @@ def initialize(
 
 
 def _replicate(manager: Any, secret: str, region: str, replicas: Sequence[str]) -> list[str]:
-    """Creates a replica of a secret in each region in `replicas` that has none yet. Returns a text for each new
-    replica, with the name of the secret and the region.
+    """Creates a replica of a secret in each region in `replicas` that has none yet. For each new replica, the result
+    contains a string with the name of the secret and the region.
     """
     status = manager.describe_secret(SecretId=secret).get("ReplicationStatus", [])
     missing = [each for each in replicas if each not in {region, *(replica["Region"] for replica in status)}]

@@ -56,11 +56,13 @@ class Document:
 
 @dataclass(frozen=True)
 class Seen:
-    """The number of seconds from the commit of a change until one origin bucket, shield or edge served the change.
+    """How long a committed change took until one place served it. A place is an origin bucket, a shield (a regional
+    cache) or the edge.
 
-    `seconds` is None if the bucket, shield or edge did not serve the change before the timeout. `error` then says what
-    the last request got: an error message, or an earlier revision. `reached` is False for a shield to which this
-    machine cannot connect. The shields' firewall admits the edge, but not the machine of every operator.
+    `seconds` is the time from the commit until the place served the change, or None if it did not serve the change
+    before the timeout. In that case, `error` describes the last attempt: an error message, or the older revision that
+    the place still served. `reached` is False for a shield to which this machine cannot connect. The shields' firewall
+    admits the edge, but not the machine of every operator.
     """
 
     place: Place

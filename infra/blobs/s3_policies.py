@@ -1,5 +1,5 @@
-"""Builds IAM statements for the S3 buckets. The statements contain the names of buckets, which are known before Pulumi
-creates any resource.
+"""Builds IAM statements for the S3 buckets. The statements refer to buckets by name, because Pulumi knows the names
+before it creates the buckets. A preview can therefore show complete policies.
 """
 
 from __future__ import annotations

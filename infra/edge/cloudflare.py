@@ -206,8 +206,8 @@ class Edge(pulumi.ComponentResource):
 
 
 def _active_zone(account_id: str, name: str) -> pulumi.Output[str]:
-    """Returns the id of the active Cloudflare zone `name` in the account. The output fails with EdgeZoneError when the
-    zone is not active.
+    """Returns the id of the Cloudflare zone `name` in the account, as a Pulumi output. The output fails with
+    EdgeZoneError when the zone is not active.
     """
     found = cloudflare.get_zone_output(filter={"name": name, "account": {"id": account_id}, "match": "all"})
 

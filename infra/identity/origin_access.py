@@ -1,5 +1,5 @@
-"""Limits from where the IAM role of shields (regional caches) can read from S3. It can read only through the VPC
-endpoint of a shield network, or from the fixed address of a shield.
+"""Restricts the networks from which the IAM role of the shields (regional caches) can read from S3. A request must come
+through the VPC endpoint of a shield network, or from the fixed address of a shield.
 """
 
 from __future__ import annotations

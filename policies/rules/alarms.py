@@ -155,7 +155,7 @@ def _metric_types(condition: Properties) -> list[str]:
 
 def _google_metric(condition: Properties) -> Metric | None:
     """Returns the metric that a condition of a Google Cloud alert policy watches. If the condition divides this metric
-    by another metric, the condition watches a share. In this case, the highest value of the returned metric is 1.
+    by another metric, it watches a share. The function then returns the metric with 1 as its highest possible value.
     """
     types = _metric_types(condition)
     metric = CLOUD_MONITORING.get(types[0]) if types else None

@@ -36,8 +36,8 @@ _SECRET_NAME = re.compile(
 # 2028-04-30, python3.12 on 2028-10-31, python3.13 and python3.14 on 2029-06-30. The list leaves out nodejs22.x, whose
 # patches end on 2027-04-30, and provided.al2023, whose date is not known. The date of python3.12 comes from the Bedrock
 # AgentCore Developer Guide, "Supported language runtimes and deprecation policy", which follows Lambda. The other dates
-# come from endoflife.date, "AWS Lambda", in a copy of February 2026. This page repeats the dates of the Lambda
-# Developer Guide.
+# come from the page "AWS Lambda" of endoflife.date as of February 2026, which repeats the dates of the Lambda Developer
+# Guide.
 _RUNTIMES = ["nodejs24.x", "python3.12", "python3.13", "python3.14"]
 
 
@@ -108,7 +108,8 @@ def runtime_supported(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def environment_without_secrets(args: ResourceValidationArgs) -> Iterator[str]:
     variables = environment_of(args)
-    # The policy stops at the first variable whose value is not known yet, so the loop reads such variables last.
+    # A policy stops when it reads a value that is not known yet. The loop reads these values last, after it has checked
+    # all known values.
     for name in sorted(variables, key=lambda name: known(variables, name) is None):
         value = str(variables[name] or "")
         found = secrets_in(value) or (["a password"] if _PASSWORD.search(value) else [])

@@ -100,7 +100,9 @@ class Package(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """Metadata records that a change adds to one package or replaces in it."""
+    """The metadata records that one change writes to a package. A record can be new, or replace the record of the same
+    name.
+    """
 
     package: Package
     facts: Sequence[Fact]

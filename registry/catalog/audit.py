@@ -36,7 +36,7 @@ class By:
 class Entry:
     """One entry of the audit log.
 
-    `at` is the time of the change (ISO 8601, UTC). `what` is the changed thing, such as `npm @acme/web 1.0.0`.
+    `at` is the time of the change (ISO 8601, UTC). `what` names what was changed, such as `npm @acme/web 1.0.0`.
     """
 
     at: str

@@ -1,5 +1,5 @@
-"""Trains the model of co-downloads from the access logs of the shields (regional caches). The SQL statements in
-`training.sql` do the work, with DuckDB on one machine.
+"""Trains the model of co-downloads, which are packages that clients request in the same install. DuckDB runs the SQL
+statements in `training.sql` on the access logs of the shields (regional caches), on one machine.
 """
 
 from __future__ import annotations

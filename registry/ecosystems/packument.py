@@ -154,10 +154,10 @@ def published(known: Known, version: str) -> str:
 
 
 def deprecation(known: Known, version: str) -> str | None:
-    """Returns the deprecation message of an npm version. Returns an empty text if an operator removed the message.
+    """Returns the deprecation message that an operator set for an npm version (command `deprecate`), or else the
+    message that was imported from another registry. Returns an empty string if the operator removed the message.
 
-    A message of the operator (command `deprecate`) takes precedence over a message that was imported from another
-    registry. Returns None when neither message exists. The packument can still have a message from the version's
+    Returns None if there is neither message. In this case, the packument can still have a message from the version's
     package.json.
     """
     for record, name in ((f"deprecated#{version}", "message"), (f"{PACKAGE}#{version}", "deprecated")):

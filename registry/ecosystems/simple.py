@@ -57,8 +57,8 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """All statements of the other index about this file, in one text. If an import is repeated, it skips a file
-        whose text has not changed.
+        """All statements of the index about this file, joined into one string. A repeated import skips the file if this
+        string has not changed.
         """
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 
@@ -81,8 +81,8 @@ def yanked(known: Known, filename: str) -> bool | str:
 
 
 def _requires_python(known: Known, filename: str) -> str:
-    """Returns the field Requires-Python of a file, which names the Python versions that the file supports. For an
-    imported file, the text of the other index takes precedence over the file's own metadata.
+    """Returns the field Requires-Python of a file, which names the Python versions that the file supports. For a file
+    that was imported from another index, the value from that index takes precedence over the file's own metadata.
     """
     stated = known.facts.get(f"upstream#{filename}", {}).get("requires_python", "")
     text = known.facts.get(f"requires-python#{filename}", {}).get("text", "")

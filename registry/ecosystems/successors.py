@@ -28,6 +28,6 @@ def with_co_downloads(releases: Sequence[Release], known: Known) -> Sequence[Rel
 
 
 def without_co_downloads(known: Known) -> Known:
-    """Returns the metadata records of a package, except the record with the package's co-downloads."""
+    """Returns a package's metadata records without the record of its co-downloads (packages in the same installs)."""
     facts = {name: fact for name, fact in known.facts.items() if name != RECORD}
     return Known(facts, {name: time for name, time in known.written.items() if name != RECORD})

@@ -134,9 +134,10 @@ class Experiment(BaseModel):
 
 
 def check_together(experiments: Sequence[Experiment]) -> None:
-    """Raises ValueError if two experiments cannot run together. Each experiment needs its own name and its own salt.
-    Experiments of one layer exclude each other: they must have the same unit, and must not share subjects (clients).
-    Experiments of different layers must not change the same feature, such as `prediction`.
+    """Raises ValueError if two experiments cannot run together. Each experiment needs a name and a salt that no other
+    experiment has. No client may take part in two experiments of the same layer. These experiments must therefore have
+    the same unit, and their percentages must not overlap. Experiments of different layers must not set the same flag,
+    such as `prediction`.
     """
     for number, one in enumerate(experiments):
         for other in experiments[:number]:

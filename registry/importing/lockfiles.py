@@ -35,8 +35,8 @@ _OTHER_LOCKFILES = {
 
 
 def refuse_other_lockfile(file: Path) -> None:
-    """Raises RegistryError for a lockfile of another program, because an import cannot read it. The message names a
-    command that writes the same versions to a file that an import can read.
+    """Raises RegistryError for a lockfile or project file that an import cannot read, such as yarn.lock. The error
+    message names a command that writes the same versions to a requirements.txt or a package-lock.json.
     """
     if file.name in _OTHER_LOCKFILES:
         raise RegistryError(

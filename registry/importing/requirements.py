@@ -206,10 +206,10 @@ class _Reader:
         yield from self.entries(other, text, (*including, other.resolve()))
 
     def _constraints(self, found: Iterator[_Line | Refused | LeftOut]) -> Iterator[_Line | Refused | LeftOut]:
-        """Adds the versions that a constraints file pins to the field `constraints`. `found` has the entries of the
-        file. Yields the refused and left-out entries, which the import reports.
+        """Adds the versions that a constraints file pins to the field `constraints`. `found` yields the entries of this
+        file. The method yields those entries that are refused or left out, so that the import can report them.
 
-        Ignores constraints that pin no version. They only restrict the versions that pip chooses from.
+        Ignores constraints that pin no version, because they only restrict the versions that pip chooses from.
         """
         for entry in found:
             if not isinstance(entry, _Line):

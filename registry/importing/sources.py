@@ -100,8 +100,8 @@ class Sources:
             yield self._with_listing(each) if isinstance(each, Wanted) else each
 
     def _with_listing(self, wanted: Wanted) -> Wanted:
-        """Returns a copy of an item of the import, with more facts from the simple index, such as the file's upload
-        time. pip has downloaded the file, but does not report these facts.
+        """Returns a copy of `wanted`, a distribution that pip has downloaded, with what the simple index states about
+        its file, such as the upload time. pip does not report this information.
         """
         project, digest = parsed(wanted.filename).project, sha256_of(cast(Path, wanted.location))
         try:

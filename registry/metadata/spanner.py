@@ -141,9 +141,9 @@ class SpannerRepository:
                 connection.cursor().executemany(statement, rows)
 
     def _versions(self, connection: _Connection, writes: Sequence[Write]) -> Mapping[tuple[str, str], tuple[int, bool]]:
-        """Returns the current state of the items that `writes` would change. Items that do not exist are left out. A
-        key of the result is the item's partition and name. A value is the item's version, and True if the item is still
-        valid or False if it has expired.
+        """Returns the version of each existing item that `writes` would change, and whether the item is still valid. A
+        key of the result is a pair of the item's partition and name. A value is a pair of the item's version and a
+        boolean, which is False if the item has expired.
         """
         names = _by_partition([(write.partition, write.name) for write in writes])
         return {

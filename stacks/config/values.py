@@ -79,8 +79,8 @@ def _region_of_store(name: str, info: ValidationInfo) -> str:
 
 CLOUD_OF_STORE: Mapping[str, Cloud] = {"s3": "aws", "dynamodb": "aws", "gcs": "gcp", "spanner": "gcp"}
 
-# Parts of the JSON Schema with which editors check config values. The Pulumi program makes further checks, and its
-# error messages are clearer than those of editors.
+# A fragment of the JSON Schema with which editors check config values. A fragment need not express every rule: the
+# Pulumi program checks the values again, and its error messages are clearer than those of an editor.
 _Editor = dict[str, Any]
 
 ANY_REGION: _Editor = {"enum": sorted(REGIONS)}
