@@ -24,7 +24,8 @@ _LATITUDE = re.compile(r"[-+]?[0-9]{1,2}(\.[0-9]{0,2})?")
 _LONGITUDE = re.compile(r"[-+]?[0-9]{1,3}(\.[0-9]{0,2})?")
 _LARGEST_BIAS = 99
 
-# The maximum number of record sets of one name and type, for each field of a routing policy.
+# The maximum number of record sets with the same name and type. The limit depends on their routing policy. Each key is
+# the field of the Route 53 API that selects this policy.
 _MOST = {"Weight": 100, "Region": 100, "GeoLocation": 100, "MultiValueAnswer": 100, "GeoProximityLocation": 30}
 
 # The fields of record sets whose values must differ among all record sets of one name and type.

@@ -56,7 +56,8 @@ def _end(number: int, frame: object) -> None:
 def _replace_partitions(databases: Databases) -> None:
     while True:
         time.sleep(_REPLACED_EVERY)
-        # Another request may drop a Spanner database while this call replaces the database's change stream partitions.
+        # The call fails if a request drops one of the Spanner databases at the same time. The next iteration tries
+        # again.
         with suppress(psycopg.Error):
             databases.replace_partitions()
 

@@ -16,7 +16,7 @@ from emulation.machines.substitutions import NVME_BYTES, Place
 
 # Packages of Debian that machines install, each with a program that the package contains.
 _PROGRAMS = {"nginx": "nginx", "trafficserver": "traffic_manager"}
-# Packages without a program, each with a file that the package contains.
+# Packages of Debian without a program, each with a file or directory that exists if the package is installed.
 _PACKAGE_FILES = {
     "libnginx-mod-http-modsecurity": "/usr/share/nginx/modules/ngx_http_modsecurity_module.so",
     "libnginx-mod-http-set-misc": "/usr/share/nginx/modules/ngx_http_set_misc_module.so",

@@ -1,7 +1,7 @@
-"""Answers the command `systemctl` of an emulated machine's programs.
+"""Emulates the command `systemctl` for the programs of an emulated machine.
 
-A program that a service runs may control other services while the hypervisor waits for the program. The command sends
-its arguments to a Unix socket, on which the hypervisor listens meanwhile.
+While the hypervisor waits for a program of a service, this program may control other services. Its command `systemctl`
+sends the arguments to a Unix socket. During the wait, the hypervisor answers the commands that arrive at this socket.
 
 Reference: systemctl(1) for the commands and the exit codes.
 """

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from emulation.machines import systemd
 
-# The files of the host that a machine with users of its own replaces.
+# If a machine has users of its own, it has its own copies of these files, which take the place of the host's files.
 _FILES = ("etc/passwd", "etc/group", "etc/resolv.conf")
 # The file with the certificate authorities that the programs of such a machine trust.
 AUTHORITIES = "etc/ssl/public.pem"

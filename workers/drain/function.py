@@ -39,9 +39,9 @@ _log.setLevel(logging.INFO)
 
 
 def handler(event: object, context: object) -> dict[str, Any]:
-    """Handles one scheduled invocation of the Lambda function: delivers changes from the outbox until the pass reaches
-    its time limit. Returns the number of delivered changes and the number of changes that are left. The content of the
-    event is not used.
+    """Handles one scheduled invocation of the Lambda function. Makes one pass over the outbox, which starts deliveries
+    of changes for at most PASS_SECONDS, and reports metrics. Returns the counts of changes from the report of the pass
+    (`PassReport`). Does not use the content of the event.
     """
     report = _delivery().drain(until=time.time() + PASS_SECONDS)
     _metrics().purges(report.lag, report.dead)

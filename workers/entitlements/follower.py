@@ -139,11 +139,12 @@ def _is_token(change: Change) -> bool:
 
 
 def _without_parent(known: Partition | None, child: Child, ended: str) -> Partition:
-    """Returns the record of a child partition after the end of one of its parents, `ended`. The record's field
-    `waits_for` has the parents that have not ended yet.
+    """Returns the record of the partition `child` after its parent `ended` has ended. The record's field `waits_for`
+    contains those parents that have not ended yet.
 
-    The stream reports a child at the end of each of its parents, so a child with several parents is reported several
-    times. `known` is the record that this function returned for the previous report, or None for the first report.
+    The change stream reports a child at the end of each of its parents, so it reports a child with several parents
+    several times. `known` is the record that this function returned for the previous report, or None for the first
+    report.
     """
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

@@ -21,7 +21,8 @@ class Database(Protocol):
 
 @dataclass(frozen=True)
 class Partition:
-    """A partition of Spanner's change stream, with the follower's position in it.
+    """A partition of Spanner's change stream, and the position up to which the follower has read it. The follower is
+    the service that copies token changes to the edge (follower.py).
 
     The edge has received all changes of the partition until the time `position` (RFC 3339). The follower starts to read
     the partition after all partitions in `waits_for` have ended.

@@ -34,8 +34,8 @@ def handlers() -> list[Handler]:
             "acm",
             make=_wait,
             describe=_describe_validation,
-            # This function deletes nothing, because a resource that waits for a validation exists only in Pulumi and
-            # not in AWS.
+            # There is nothing to delete in AWS. The resource exists only in Pulumi, where it waits for the validation
+            # of a certificate.
             remove=lambda acm, id, state: None,
             replace_on=frozenset({"certificateArn", "region", "validationRecordFqdns"}),
         ),

@@ -1,7 +1,6 @@
-"""Handles AWS resource types with simple resources. One identifier is enough for the AWS API to describe or delete such
-a resource.
+"""Handles AWS resource types for which the API needs only one identifier to describe or delete a resource.
 
-The class Described implements the common part of the handlers of all these types. An object of the class handles one
+The class Described implements what the handlers of all these types have in common. An object of the class handles one
 resource type, with functions that call the AWS API.
 """
 

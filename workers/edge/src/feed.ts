@@ -12,8 +12,8 @@ const REFRESH_AGE_MILLISECONDS = 2_000;
 // failed.
 const MAX_AGE_MILLISECONDS = 4_000;
 const WAIT_MILLISECONDS = 2_000; // the maximum time that a request waits for a new feed document
-// After a fetch of a feed document has failed, requests do not wait for the document. This pause lasts for this number
-// of milliseconds from the start of the fetch. An outage of the metadata API therefore delays only few requests.
+// If a fetch of a feed document fails, requests do not wait for a new document until this number of milliseconds has
+// passed since the start of the fetch. An outage of the metadata API therefore delays only few requests.
 const PAUSE_MILLISECONDS = 2_000;
 // The shortest time between two fetches of a feed document in the background. A fetch soon after another one would get
 // the same document from Workers Cache.
@@ -108,8 +108,9 @@ export class Feed<T> {
   }
 
   /**
-   * Keeps a feed document in memory, unless the isolate has a newer one. The tiers of Workers Cache can hold different
-   * versions, so a later answer may be an older document.
+   * Parses `text`, a document of the feed, and keeps it in memory unless the isolate already has a newer document. The
+   * tiers of Workers Cache can hold different versions, so a later response can contain an older document. Throws an
+   * error if the document has an unknown format.
    */
   #remember(text: string): void {
     const fields = JSON.parse(text) as Record<string, unknown>;

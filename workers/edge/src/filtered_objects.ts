@@ -27,12 +27,13 @@ const PASSED_HEADERS = [
 type Index = { text: string; answer: Response } | "absent";
 
 /**
- * Answers a request for a view of the document `key`. A view is either the filtered document, or a list of the
- * package's refused artifacts. Only the index of a package has such a list. The status is 200, 304 or 404.
+ * Answers a request for a view of the document `key`, with the status 200, 304 or 404. The view `filtered` is the
+ * document without the artifacts that the rules refuse. The view `refusals` is a list of the package's refused
+ * artifacts, and the worker requests it only for the key of the package's index. The function fetches objects from L1,
+ * the cache at the edge, with `l1`.
  *
- * Returns undefined when no shield (a regional cache) answers, or when the document has no such view. Throws
- * `Unavailable` or `InvalidDocument` when the edge policy or the advisories cannot be read. The function calls `l1` to
- * fetch objects from L1, the cache at the edge.
+ * Returns undefined when no shield (a regional cache) answers, or when the object `key` does not have the view. Throws
+ * `Unavailable` or `InvalidDocument` when the edge policy or the advisories cannot be read.
  */
 export async function filteredObject(
   key: string,

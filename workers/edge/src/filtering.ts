@@ -87,14 +87,15 @@ function isUnconditional({ versions, tags, digests, youngerThanDays, severity, a
 }
 
 /**
- * Returns whether the rule decides about the artifact.
+ * Returns whether the rule matches the artifact. The first case that applies decides:
  *
- * If a condition is about a property that is unknown, a deny rule matches, unless the rule has `allowsUnknown`. An
- * allow rule does not match.
- *
- * If a condition is about a property that the artifact cannot have, a deny rule does not match, and an allow rule
- * matches. For example, a layer has no tag. A rule that denies some tags does not refuse the layer, and a rule that
- * allows some tags allows the layer.
+ * - A condition is false. The rule does not match.
+ * - A condition is about a property that the artifact cannot have. A deny rule does not match, and an allow rule
+ *   matches. For example, a layer has no tag. A rule that denies some tags does not refuse the layer, and a rule that
+ *   allows some tags allows the layer.
+ * - A condition is about a property whose value is unknown. A deny rule matches unless it has `allowsUnknown`, and an
+ *   allow rule does not match.
+ * - All conditions are true. The rule matches.
  */
 function isMatch(rule: Rule, artifact: Artifact, now: number): boolean {
   const verdicts = [

@@ -12,7 +12,7 @@ import { settingOf } from "./settings";
 export interface MemoryLimits {
   /** The maximum size of all objects in the memory of one isolate together, in bytes. */
   bytes: number;
-  /** The size of the largest object that the isolate keeps, in bytes. */
+  /** The maximum size of one object in the memory of an isolate, in bytes. */
   objectBytes: number;
 }
 

@@ -80,8 +80,8 @@ export class NodeHealth {
    * start of the request to this node.
    */
   lost(node: string, milliseconds: number, now: number): void {
-    // A lost hedged request is ignored if it ran for less than the node's usual response time. The node might still
-    // have answered in time.
+    // The loss does not count if the request to this node ran for less time than the worker waits for the node before
+    // it sends a hedged request. The node might still have answered in its usual time.
     if (milliseconds < this.hedgeAfter(node)) return;
     const health = this.#of(node);
     health.losses += 1;

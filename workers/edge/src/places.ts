@@ -3,8 +3,8 @@
 
 import type { Place } from "./shields";
 
-// How long an isolate (an instance of the worker) uses the coordinates of one client. All clients of an isolate use the
-// same PoP, so their distances to the shields are similar.
+// An isolate (an instance of the worker) reads the coordinates of one client and uses them for all its clients during
+// this time. All clients of an isolate use the same PoP, so their distances to the shields are similar.
 const PLACE_MILLISECONDS = 1_000;
 
 /** The part of a request that this module reads. `cf` is Cloudflare's metadata of the request. */

@@ -33,7 +33,9 @@ export function prefetchedLifetime(caching: string): string {
 }
 
 /**
- * Returns the origin's Cache-Control for an object. `headers` are the response headers of L1, the cache at the edge.
+ * Returns the origin's Cache-Control for an object. `headers` are the response headers of L1, the cache at the edge. A
+ * prefetched copy in L1 has a different Cache-Control, and keeps the origin's value in the header
+ * ORIGIN_CACHING_HEADER.
  */
 export function originCaching({ headers }: Pick<Response, "headers">): string | null {
   return headers.get(ORIGIN_CACHING_HEADER) ?? headers.get("cache-control");

@@ -13,7 +13,8 @@ interface Wait {
 }
 
 export class SharedLimit {
-  // All waits, in the order in which they reach the limit. A Set iterates in the order of insertion.
+  // All requests that wait for an answer, in the order in which they reach the limit. The limit is the same for all
+  // requests, and a Set iterates in the order of insertion.
   readonly #waits = new Set<Wait>();
   #nextCheck = -Infinity;
 

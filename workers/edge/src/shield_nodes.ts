@@ -11,9 +11,9 @@ import { attempted, candidates, type Place, preferring, type Shield } from "./sh
 
 // the maximum time to wait for the first byte of the response of a shield node (a regional cache)
 const FIRST_BYTE_MILLISECONDS = 2_000;
-// The maximum time to wait for the response of the last shield node (a machine of a regional cache) that gets a
-// request. This limit is higher than the limit for the other nodes, because a late answer is better than an error. It
-// is lower than pip's timeout of 15 s.
+// The maximum time to wait for the first byte from the last shield node (a machine of a regional cache) that the worker
+// tries. This limit is higher than the limit for the other nodes: when no further node can answer, a late answer is
+// better than an error. It is lower than pip's timeout of 15 s.
 const LAST_FIRST_BYTE_MILLISECONDS = 10_000;
 
 const health = new NodeHealth();

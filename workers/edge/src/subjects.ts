@@ -49,8 +49,8 @@ export function subjectOf(key: string): Subject | undefined {
 }
 
 /**
- * Returns the id that an image's tag has in the index of the image repository. The ids of manifests in this index are
- * their digests.
+ * Returns the id of an image's tag in the index of the image repository. The index also contains manifests, whose ids
+ * are their digests. The prefix `tag` distinguishes the ids of tags from digests.
  */
 export function tagId(tag: string): string {
   return `tag ${tag}`;

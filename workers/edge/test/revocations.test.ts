@@ -115,7 +115,7 @@ test("during an outage of the feed, grants stay valid and known revocations stay
 
 test("requests without a token cause no feed request, and many with one cause few", async () => {
   grant("busy", ["npm:*:pull"]);
-  await new Promise((done) => setTimeout(done, 4_500)); // the worker's revocations become outdated
+  await new Promise((done) => setTimeout(done, 4_500)); // the isolate's copy of the revocation feed becomes too old
   for (let count = 0; count < 20; count++) assert.equal((await fetch(edge + FILE)).status, 401);
   assert.equal(feedRequests.length, 0);
   const started = Date.now();

@@ -95,7 +95,8 @@ test("in workerd, a silent server delays no request beyond the limit, also after
   const { port } = JSON.parse(line.toString().split("\n")[0]!) as { port: number };
   const status = async (path: string): Promise<number> => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
 
-  // The server never answers this path. The isolate's only request therefore ends by its own timer.
+  // The server never answers this path. The isolate has no other request whose timer could end this one, so the request
+  // must end by its own timer.
   assert.equal(await status("/silent"), 504);
 
   // This request starts the timer, and ends before the three requests that the server never answers.
