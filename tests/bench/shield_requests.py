@@ -1,5 +1,5 @@
-"""Counts repeated requests to a shield (a regional cache) during an install. L1, the cache at the edge, sends a
-repeated request when it requests the same object again.
+"""Counts the requests that L1, the cache at the edge, sends to a shield (a regional cache) during an install. The
+counts show how often L1 requests the same object more than once.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import boto3
 
-# Maps each kind of AWS resource to the call that deletes such a resource. A key contains the service and the kind, as
-# ARNs contain them. AWS deletes a resource only when no other resource uses it. The kinds are therefore in the order in
-# which they can be deleted.
+# Maps each kind of AWS resource to the call that deletes such a resource. A key consists of the service and the
+# resource type, as they appear in an ARN. AWS does not delete a resource that another resource uses, so the order of
+# the keys is an order in which the resources can be deleted.
 _DELETIONS: dict[tuple[str, str], Callable[[Any, str, str], object]] = {
     ("cloudwatch", "alarm"): lambda api, id, _: api.delete_alarms(AlarmNames=[id]),
     ("route53", "healthcheck"): lambda api, id, _: api.delete_health_check(HealthCheckId=id),

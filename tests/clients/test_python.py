@@ -1,5 +1,5 @@
-"""Tests each client of Python packages, such as pip and uv, against the edge: which actions it can do when all caches
-are empty at the start.
+"""Tests what each client of Python packages, such as pip and uv, can do through the edge: install packages, check a
+lockfile, and get a token from each supported source. The tests start with empty caches.
 """
 
 from __future__ import annotations

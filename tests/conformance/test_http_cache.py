@@ -37,7 +37,7 @@ PASS = {
     "freshness-max-age-0",
     "freshness-max-age-expires",
     "freshness-max-age-0-expires",
-    "freshness-max-age-case-insenstive",  # words-ok: the suite spells it so
+    "freshness-max-age-case-insenstive",  # words-ok: the test suite misspells this name
     "freshness-max-age-negative",
     "freshness-s-maxage-shared",
     "cc-resp-private-shared",
@@ -122,7 +122,7 @@ def _lifetime(answer: Mapping[str, str]) -> dict[str, str]:
         return {}
     try:
         seconds = parsedate_to_datetime(answer["expires"]) - parsedate_to_datetime(answer["date"])
-    except (ValueError, TypeError):  # some tests of the suite send no valid date in Expires or Date
+    except (ValueError, TypeError):  # some tests of the conformance suite send invalid dates
         return {}
     return {"cache-control": f"max-age={max(0, int(seconds.total_seconds()))}"}
 

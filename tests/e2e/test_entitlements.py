@@ -188,8 +188,8 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
     good, kept = create(target, ["npm:@acme/*:pull"])
     gone, revoked = create(target, ["npm:@acme/*:pull"])
     tokens.revoke(target, BY, revoked)
-    # First, the change stream must have delivered all changes to the edge. A later delivery would write the deleted
-    # entries again.
+    # The change stream must have delivered all earlier changes before the test deletes the entries of the tokens. A
+    # later delivery would write the deleted entries again.
     until_delivered(target)
     for digest in (kept, revoked):
         edge_values(target).delete(f"token:{digest}", **where(target))

@@ -127,7 +127,8 @@ def pop() -> Iterator[PopMachine]:
         (machine,) = stack.outputs()["pops"]
         trust = ssl.create_default_context(cafile=str(edge_authority(stack.sandbox)))
         made = PopMachine(stack, machine["address"], trust)
-        # The timer of the machine fetches what the first boot could not, such as objects of a shield that booted later.
+        # The first boot cannot fetch everything if, for example, a shield boots later than this machine. A timer of the
+        # machine fetches the rest afterwards, so the machine can take some time to become healthy.
         assert eventually(made.is_healthy, 300), made.log()
         yield made
 

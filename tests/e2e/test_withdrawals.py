@@ -75,13 +75,12 @@ def failing_api(up: Up) -> Generator[None]:
 
 
 def assert_refused(pops: Sequence[httpx.Client], path: str, token: str, status: int) -> None:
-    """Requests the path at each PoP until the PoP answers with `status`.
+    """Requests the path at each PoP until the PoP answers with `status`. The caller must already have committed the
+    change that makes the PoPs refuse the request.
 
-    Each PoP has a feed document with recent withdrawals and revocations. A PoP may answer 200 as long as its document
-    is older than this call. The function fails if a PoP with a newer document answers 200. The function `feed_age`
-    returns the age of a document.
-
-    The caller must have committed the change that makes the PoPs refuse the request.
+    Each PoP learns of withdrawals and revocations from a feed document. A PoP may answer 200 only while its document is
+    from before this call. The function fails if a PoP with a newer document answers 200, or if a PoP still gives
+    another answer after `WITHIN` seconds.
     """
     committed = time.time()
     for pop in pops:

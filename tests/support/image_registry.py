@@ -70,7 +70,8 @@ class Images:
         return {**self.blob(json.dumps(manifest).encode(), MANIFEST), "artifactType": kind}
 
     def push(self, host: str, repository: str, descriptor: dict[str, Any], tag: str = "", *, auth: Any = None) -> None:
-        """Pushes an image with the push requests of the OCI Distribution Specification. The bytes do not change.
+        """Pushes an image with the push requests of the OCI Distribution Specification. Sends manifests and blobs
+        unchanged.
 
         The tests do not push with skopeo, because Debian 12's skopeo rewrites image indexes.
         """

@@ -1,4 +1,6 @@
-"""Caches what each boto3 session and each Flask application in a test would otherwise compute again."""
+"""Caches data that each boto3 session and each Flask application in a test would otherwise compute again: AWS's API
+descriptions, and the functions that werkzeug compiles from routes.
+"""
 
 from __future__ import annotations
 

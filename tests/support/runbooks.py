@@ -34,9 +34,10 @@ class Runbook:
         return [self._filled(block, values) for block in blocks_of(self.text)]
 
     def command(self, printed: str, values: Mapping[str, str] | None = None) -> str:
-        """Returns the command `printed` with its placeholders filled in.
+        """Returns a command of the runbook with its placeholders filled in. `printed` is the command as the page shows
+        it. `values` maps texts on the page, such as `<stack>`, to their replacements.
 
-        Fails unless a sentence of this runbook contains the command as inline code.
+        Fails unless the text of the runbook outside its code blocks contains the command as inline code.
         """
         sentences = re.sub(r"(?ms)^ *```.*?^ *```$", "", self.text)
         spans = {" ".join(span.split()) for span in re.findall(r"`([^`]+)`", sentences)}

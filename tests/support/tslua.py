@@ -35,8 +35,8 @@ io.open = function(path, mode) return open(ROOT .. path, mode) end
 
 
 class Headers:
-    """Holds the header fields of a message. Upper and lower case in names make no difference. A field that is set to
-    None is removed.
+    """Holds the header fields of a message. The names of fields are case-insensitive. A field that is set to None is
+    removed.
     """
 
     def __init__(self, fields: Mapping[str, str] | None = None) -> None:

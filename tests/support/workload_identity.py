@@ -16,7 +16,7 @@ from cel_expr_python import cel  # pyright: ignore[reportMissingTypeStubs]
 
 from emulation.gcp.workload_identity import MOST_CONDITION_CHARACTERS
 
-# Google Cloud's limit for the attribute `google.subject` of a token.
+# The maximum length of the attribute `google.subject` of a token on Google Cloud, in bytes.
 MOST_SUBJECT_BYTES = 127
 
 

@@ -62,7 +62,9 @@ def bucket(name: str = "primary", region: str = "us-east-1") -> PolicyResource:
 
 
 def bucket_setting(of: PolicyResource, kind: str, props: Props) -> PolicyResource:
-    """Returns the Pulumi resource of a bucket setting, such as versioning. `of` is the bucket."""
+    """Returns the Pulumi resource that configures a setting of the bucket `of`. `kind` is the name of its resource
+    type, such as `BucketVersioning`.
+    """
     token = f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}"
     return resource(token, {"bucket": UNKNOWN_STRING_VALUE, **props}, kind, on={"bucket": [of]})
 
@@ -83,7 +85,8 @@ def allow(principal: Any = None, action: Any = "s3:GetObject", target: Any = "ar
 
 def packed(text: str, padding: int | None = None) -> str:
     """Returns the text compressed with gzip and encoded in base64, as cloud-init accepts it. If `padding` is given, the
-    function appends spaces to the text until its base64 form ends with this number of padding characters (`=`).
+    function appends spaces to the text until its base64 form ends with this number of padding characters (`=`). The
+    test cases use each possible padding, because a policy must find a secret with any of them.
     """
     encoded = base64.b64encode(gzip.compress(text.encode())).decode()
     return encoded if padding in (None, encoded.count("=", -2)) else packed(f"{text} ", padding)

@@ -26,7 +26,7 @@ TABLE = "aws:dynamodb/table:Table"
 
 
 def others() -> list[Violation]:
-    """Returns violations with an IAM document that gives permissions to another AWS account."""
+    """Returns violations in which an IAM document gives permissions to another AWS account."""
 
     def trusted(how: str, principal: Any, **more: Any) -> Violation:
         change = statements(

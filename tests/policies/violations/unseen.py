@@ -1,6 +1,7 @@
-"""Harmful changes of many kinds. Their author had read the findings of a security review, but none of the policies.
+"""Harmful changes of many kinds. Their author had read the findings of a security review, but not the policies. The
+changes therefore show whether the policies detect faults that they were not written for.
 
-Tests make each change, and a policy must report it. In the first run, the policies missed only one change: new
+Tests make each change, and a policy must report it. When the tests first ran, the policies missed only one change: new
 compatibility flags of the edge worker.
 """
 

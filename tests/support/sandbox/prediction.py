@@ -58,8 +58,9 @@ LAYERS = 20  # The number of layers of the image that the clients install.
 @dataclass(frozen=True)
 class Installed:
     """The results of one install. `verdicts` has the number of the client's responses for each value of the header
-    X-Cache. `shield_requests` is the number of requests to the shield. `ids` has the number of these requests for each
-    id in the access log. The id identifies an install, or is `prefetch`. `seconds` is the duration of the install.
+    X-Cache. `shield_requests` is the number of requests to the shield. `ids` counts these requests by the field
+    `install` of the access log, which is either the id of an install or `prefetch`. `seconds` is the duration of the
+    install.
     """
 
     verdicts: Counter[str]
@@ -85,8 +86,8 @@ def put_experiment(up: OwnStack, directory: Path) -> None:
 
 
 def await_variants(up: OwnStack, locations: Mapping[str, ClientLocation]) -> None:
-    """Waits until the edge assigns the client of each variant to its variant. `locations` maps each variant to the
-    location of the variant's client.
+    """Waits until the edge assigns each test client to the variant that it is meant for. `locations` maps each variant
+    to the location of its client.
     """
     for variant, location in locations.items():
         with httpx.Client(**access(up, location, PRINCIPALS[variant])) as client:

@@ -1,5 +1,6 @@
-"""Tests that Pulumi detects certain changes that someone makes by hand. Pulumi compares only those inputs that the
-program sets explicitly. The program must therefore set some inputs explicitly, even to their default values.
+"""Tests that Pulumi detects changes that someone makes by hand, such as a disabled alarm or a policy that is added to a
+role. Pulumi compares only the inputs that the program sets, so the program must set these inputs even if they have
+their default values.
 """
 
 from __future__ import annotations

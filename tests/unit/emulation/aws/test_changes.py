@@ -1,5 +1,6 @@
-"""Tests the counts of changes in the emulated AWS. A reader of the counts learns which regions have changed, and lists
-only these regions again. The tests check which requests count as changes.
+"""Tests the counts of changes in the emulated AWS. Other processes of the sandbox read these counts to find the regions
+in which resources have changed, and list only the resources of these regions again. The tests check which requests
+increase a count.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def state(id: str) -> str:
 
 
 def reboots() -> dict[str, int]:
-    """Returns the counts that the emulated hypervisor reads."""
+    """Returns how often each instance was rebooted, as the emulated hypervisor reads it from the emulated AWS."""
 
     def nothing(environ: Any, start_response: Any) -> list[bytes]:
         return []

@@ -59,7 +59,7 @@ def assume_role(token: str, role: str = ROLE) -> Any:
 
 
 def caller(credentials: Any) -> str:
-    """Asks AWS to which role the credentials belong. Returns the ARN in AWS's answer."""
+    """Returns the ARN that AWS STS reports for the credentials."""
     sts = cast(Any, boto3).client(
         "sts",
         region_name="us-east-1",

@@ -72,8 +72,8 @@ def address_of(instance_id: str | None) -> str:
 
 
 def moved(new: str, allocation: str) -> str:
-    """Runs `pulumi up` of a program that waits until the address `allocation` may move to the instance `new`. After the
-    wait, the program exports an instance ID. Returns this ID.
+    """Runs `pulumi up` of a program that calls `before_its_address_moves`, and thereby waits until the address with the
+    allocation ID `allocation` may move to the instance `new`. Returns the instance ID that this wait results in.
     """
 
     def program() -> None:

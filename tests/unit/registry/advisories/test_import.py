@@ -44,8 +44,8 @@ def imported(network: Network, directory: Path, *found: dict[str, Any]) -> Resul
 
 
 def named(network: Network) -> list[str]:
-    """Returns the digests of the data sets of security advisories. They are in the feed, a small document that the edge
-    reads from the metadata API.
+    """Returns the digests of the data sets of security advisories, the newest first. Reads them from the feed document,
+    which the metadata API serves to the edge.
     """
 
     class Database:

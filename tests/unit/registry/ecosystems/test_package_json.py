@@ -52,8 +52,8 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"bundleDependencies": True, "dependencies": {"a": "1", "b": "2"}}, {"bundleDependencies": ["a", "b"]}),
     ({"bundledDependencies": {"a": "1"}, "dependencies": {"a": "1"}}, {"bundleDependencies": ["a"]}),
     ({"bundledDependencies": False}, {"bundleDependencies": None}),
-    # If `bundleDependencies` is a string, npm bundles nothing. Clients must therefore install the dependency with this
-    # name.
+    # If `bundleDependencies` is a string, npm bundles nothing. The packument must therefore keep the dependency `a`, so
+    # that clients install it.
     ({"bundleDependencies": "a", "dependencies": {"a": "1"}},
      {"bundleDependencies": None, "dependencies": {"a": "1"}}),
     ({"bundledDependencies": ["a"]}, {"bundleDependencies": ["a"], "dependencies": {"a": "*"}}),

@@ -43,8 +43,9 @@ def installs(clients: int, *, slower: float = 0, hits: float = 0.8, seed: int = 
     """Yields log entries for the requests of an experiment's clients. Each client has a random round-trip time to the
     edge, and sends 1 to 19 requests.
 
-    Clients with the variant `off` wait `slower` ms longer for the first byte of each response. `hits` is the fraction
-    of their requests that the edge's cache answers. Clients with the variant `on` get a fraction of 0.8.
+    For clients with the variant `on`, the edge's cache answers 80 % of the requests. For clients with the variant
+    `off`, the cache answers the fraction `hits` of the requests, and the first byte of each response arrives later by
+    `slower` milliseconds.
     """
     chance = random.Random(seed)  # noqa: S311  # the same requests in each run
     for subject in range(clients):

@@ -42,7 +42,9 @@ ME = By("tester", "", "publish")
 
 @dataclass
 class Lambda:
-    """Sends events to the process of a Lambda function. `writes` lists the writes that the emulated clouds received."""
+    """A running Lambda function. `invoke` sends an event to the function's process. `writes` lists the names of the
+    write requests that the emulated clouds receive.
+    """
 
     clouds: ServedClouds
     target: Target

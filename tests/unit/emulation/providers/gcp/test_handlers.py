@@ -1,5 +1,5 @@
-"""Tests the handlers of the emulated Google Cloud provider. The tests check which requests the cloud refuses. A read of
-a resource must report that the resource was removed.
+"""Tests the handlers of the emulated Google Cloud provider. The tests check which requests the emulated cloud refuses.
+They also check that a read returns None for a resource that no longer exists.
 """
 
 from __future__ import annotations
