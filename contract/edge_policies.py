@@ -35,8 +35,8 @@ FEED = "edge-policy"
 # The key of the entry in Workers KV with the digests of the latest edge policies and data sets of advisories.
 ENTRY = "edge-policy"
 
-# The edge worker gets the digests of at most this number of the latest edge policies. If it does not accept the newest
-# policy, it applies an older one.
+# The maximum number of edge policy digests that the edge worker receives, the newest first. If the worker does not
+# accept the newest policy, it applies an older one from this list.
 KNOWN = 5
 
 _FORMAT = 1

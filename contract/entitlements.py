@@ -46,12 +46,12 @@ def newest(records: Iterable[Record]) -> dict[str, Record]:
 
 
 def to_write(records: Iterable[Record], held: Mapping[str, str], now: float) -> list[Record]:
-    """Returns the token records to write to Workers KV. `held` maps the keys of existing entries in Workers KV to the
-    entries' texts.
+    """Returns the token records to write to Workers KV. `held` maps the key of each existing entry in Workers KV to the
+    text of the entry.
 
-    The function omits a record if the entry in `held` has a higher version, or if the record's time `kept_until` has
-    passed. It returns a record again if the entry has the same version. `held` may come from a cache, so the current
-    entry in Workers KV may differ.
+    The function leaves out a record whose entry in `held` has a higher version, and a record whose time `kept_until`
+    has passed. It includes a record that has the same version as its entry: `held` may come from a cache, so the
+    current entry in Workers KV may differ.
     """
     return [
         record

@@ -1,5 +1,5 @@
-"""Names for our own PoPs (points of presence). Several parts of the project use these names: keys of objects at the
-origin, host names, and the name of an SSM parameter. The parameter holds the ARN of the PoPs' certificate.
+"""Names for our own PoPs (points of presence) that several parts of the project share: object keys at the origin, host
+names, and the name of the SSM parameter that holds the ARN of the PoPs' certificate.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
-# The name of a metadata entry of objects. The entry lists what clients will probably request next. Object stores add a
-# prefix to the name, such as `x-amz-meta-` in `x-amz-meta-next`.
+# The name of the object metadata entry that lists what clients will probably request next. Object stores add a prefix
+# to this name. On S3, for example, the entry is called `x-amz-meta-next`.
 NEXT = "next"
 
 # The maximum number of characters in the encoded list of upcoming requests. S3 stores at most 2 KB of metadata for an

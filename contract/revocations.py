@@ -67,8 +67,8 @@ def item_name(now: float, unique: str) -> str:
 
 
 def first_name(now: float) -> str:
-    """Returns the lower limit for the keys of items in a query for recent revocations. At the time `now`, the feed of
-    revocations contains all items whose keys sort after this limit.
+    """Returns the key after which a query for recent revocations starts. At the time `now`, the feed of revocations
+    contains all items whose keys sort after this key.
     """
     return _text(now - WINDOW_SECONDS)
 

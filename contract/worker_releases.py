@@ -20,7 +20,9 @@ def rolled_back_message(version: str) -> str:
 
 
 def release_message(version: str, percentage: int) -> str:
-    """Returns the message of a deployment in which a new version answers a percentage of the requests."""
+    """Returns the deployment message for a gradual release, in which the new worker version `version` answers
+    `percentage` percent of the requests.
+    """
     return f"artifact-edge: {version} at {percentage} %"
 
 

@@ -1,4 +1,6 @@
-"""Finds the region of a resource, and whether clients or edge workers send requests to machines of a region."""
+"""Finds the region of a resource and the resources that depend on it. Also finds out whether clients or edge workers
+send requests to given machines.
+"""
 
 from __future__ import annotations
 

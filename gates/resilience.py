@@ -141,9 +141,12 @@ def _paths(graph: Graph) -> list[Part]:
 def _counterexamples(
     lost: Losses, paths: Sequence[Part], excepted: dict[Losses, list[str]], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields a finding for each reason why read paths fail after the losses `lost`, such as the loss of a region. The
-    finding names one of the paths, and the number of further paths. Paths that a `does_not_survive` statement names are
-    left out.
+    """Yields one finding for each reason why at least one read path fails after the losses `lost`, such as the loss of
+    a region. A finding names one of the failing paths and the number of other paths that fail for the same reason.
+    Ignores the paths whose failure a `does_not_survive` statement declares.
+
+    `known` lists all losses that can occur in the stack. If `lost` contains any other loss, the only finding reports
+    this mistake.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated to be survived, but {', '.join(unknown)} is nothing that a path stands on"

@@ -38,17 +38,17 @@ class Shift:
         return {*self.arrived.get(root, {}), *self.arriving.get(root, {})}
 
     def weight(self, name: str) -> float:
-        """Returns the share of clients that look up the DNS name `name`. Each hostname in `roots` has a share before
-        the plan and a share after the plan. The result is the largest of all these shares, or 1 if the clients of no
-        hostname look up `name`.
+        """Returns the share of clients that look up the DNS name `name`. This share can differ between the hostnames in
+        `roots`, and between the time before and after the plan is applied. The result is the largest of these shares,
+        or 1 if no hostname in `roots` leads to `name`.
         """
         shares = [found[name] for of in (self.arrived, self.arriving) for found in of.values() if name in found]
         return max(shares, default=1.0)
 
     def is_covered(self, name: str) -> bool:
-        """Returns True under two conditions: the plan adds or removes the DNS name `name`, and another name's records
-        point to `name`. The plan gate, which checks Pulumi plans, then ignores `name`, because it already checks the
-        share of moved clients at the other name.
+        """Returns True if the plan adds or removes the DNS name `name`, and the records of another name lead to it. The
+        plan gate, which checks Pulumi plans, then skips `name`, because its check of the other name already covers the
+        same clients.
         """
         led_to = any(name in self.passed(root) - {root} for root in self.roots)
         return led_to and not all(any(_host(key) == name for key in side) for side in (self.before, self.after))

@@ -21,8 +21,8 @@ _NAMED = 4
 
 
 def tier_of(resource: Resource) -> str:
-    """Returns the tier of a resource, which is a part of the stack. Its name is the module in the type of the
-    resource's innermost component: `dns` for a resource in a component of type `artifact-edge:dns:Dns`. A resource
+    """Returns the tier (a part of the stack) that a resource belongs to. The tier is the module in the type of the
+    innermost component that contains the resource: `dns` for a component of type `artifact-edge:dns:Dns`. A resource
     outside all components belongs to the tier `stack`.
     """
     chain = resource.urn.split("::")[2].split("$")

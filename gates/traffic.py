@@ -15,8 +15,8 @@ from gates.resource_types import BALANCERS, RECORDS
 # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
 
-# `splits` returns a mapping from keys to shares of clients. For an accelerator, the key is a DNS name that resolves to
-# the accelerator, followed by this text.
+# The suffix of those keys in the result of `splits` that describe accelerators. The rest of such a key is a DNS name
+# that resolves to the accelerator. The value is the share of clients that the accelerator sends to each region.
 DIALS = " traffic dials"
 
 # The plan gate checks a Pulumi plan before `pulumi up`. It treats two shares of clients as equal if their difference is

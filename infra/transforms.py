@@ -113,7 +113,7 @@ def resource_class(type_token: str) -> type[pulumi.CustomResource]:
 
 
 def _label(text: str) -> str:
-    """Returns a text in the form of a Google Cloud label: at most 63 characters of a-z, 0-9, `_` and `-`.
+    """Converts a text to a valid Google Cloud label: at most 63 characters, each of which is a-z, 0-9, `_` or `-`.
 
     Source: Resource Manager guide, "Requirements for labels".
     """

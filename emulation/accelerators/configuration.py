@@ -157,7 +157,9 @@ class Accelerators:
 
 
 def _unsupported(raw: Mapping[str, Any]) -> str:
-    """Returns the unsupported setting of a listener, or an empty text if the emulation supports all its settings."""
+    """Returns a description of the listener setting that the emulation does not support, or an empty string if it
+    supports all settings of the listener.
+    """
     if raw["Protocol"] != "TCP":
         return f"listeners for {raw['Protocol']}"
     if any(each["FromPort"] != each["ToPort"] for each in raw["PortRanges"]):

@@ -14,8 +14,7 @@ from contract.regions import REGIONS, distance
 from emulation.accelerators.configuration import Endpoint, EndpointGroup
 from emulation.layout import ClientLocation
 
-# If the first endpoint group has no healthy endpoint, Global Accelerator searches in this number of other endpoint
-# groups.
+# If the first endpoint group has no healthy endpoint, Global Accelerator tries at most this many other endpoint groups.
 _FAILOVER_GROUPS = 3
 
 

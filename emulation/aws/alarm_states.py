@@ -57,8 +57,8 @@ class Rule:
         if sum(bad) >= self.datapoints:
             return "ALARM"
         if bad.count(False) > self.periods - self.datapoints:
-            # Too many values do not breach the threshold: even if all missing values breached it, the alarm could not
-            # reach `datapoints` breaching values.
+            # Even if every missing value breached the threshold, the number of breaching values would stay below
+            # `datapoints`.
             return "OK"
         if self.missing == "ignore":
             return before

@@ -21,8 +21,9 @@ import httpx
 from emulation.aws.api_calls import signed_service
 from emulation.origin_requests import Application
 
-# The URL path at which clients read the counts. The response is a JSON object, such as `{"ec2": {"us-east-1":
-# "6f0…:12"}}`. A count is a text that differs after each change, and also after a restart of the emulated AWS.
+# The URL path that serves a JSON object with one value for each service and region, such as `{"ec2": {"us-east-1":
+# "6f0…:12"}}`. A value is an opaque string, which differs after each change and also after a restart of the emulated
+# AWS.
 PATH = "/_artifact-edge/changes"
 
 _COUNTED = frozenset({"ec2", "events", "globalaccelerator", "lambda", "route53"})
@@ -101,7 +102,9 @@ class ChangedRegions:
         return {region for region in now.keys() | self._seen.keys() if now.get(region) != self._seen.get(region)}
 
     def seen(self, now: Mapping[str, str]) -> None:
-        """Records that the caller has read all regions that had changed."""
+        """Stores `now` as the counts of the changes that the caller has processed. `since_seen` then reports only later
+        changes.
+        """
         self._seen = now
 
 

@@ -116,8 +116,9 @@ def _apply(change: _Change) -> None:
 
 
 def _ignore(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
-    """Does nothing. `tables.write_item` calls this function after it copies a write to a replica of a DynamoDB table.
-    If the function copied the write again, the copying between replicas would never end.
+    """Does nothing. `tables.write_item` usually notifies the code that copies a write to the other replicas. When the
+    write is itself such a copy, it calls this function instead. Otherwise, the replicas would copy the write to each
+    other endlessly.
     """
 
 

@@ -24,7 +24,7 @@ PATH = "/_artifact-edge/reboots"
 
 
 class Reboots:
-    """WSGI middleware over the emulated AWS API that answers how often each instance was rebooted."""
+    """WSGI middleware over the emulated AWS API that reports how many times each instance was rebooted."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

@@ -50,8 +50,8 @@ class WorkersCache:
         self._store.write(_namespace(cache), *(Entry(f"{tag} {path}", b"") for tag in valid))
 
     def purge(self, cache: str, tags: Sequence[str]) -> Result:
-        """Removes the cached responses of one entrypoint that have at least one of `tags`. `cache` names the
-        entrypoint: it is the start of the responses' paths, and consists of the script, its version and the entrypoint.
+        """Removes the cached responses of one entrypoint that have at least one of `tags`. `cache` is the common prefix
+        of the paths of these responses. It contains the name and version of the script, and the name of the entrypoint.
 
         Returns the result that `ctx.cache.purge()` returns to a worker script.
         """

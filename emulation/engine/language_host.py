@@ -107,8 +107,8 @@ class LanguageHost(LanguageServer):
 
 
 def _refused(host: str, port: int) -> bool:
-    """Returns whether no process listens at the address. The result is False if a process listens but is too busy to
-    answer.
+    """Returns whether a connection to the address is refused, which means that no process listens there. Returns False
+    if a process listens but is too busy to answer.
     """
     with socket.socket() as probe:
         probe.settimeout(1.0)

@@ -1,5 +1,5 @@
 """Creates and checks the tokens of Google service accounts. Identity tokens are signed JSON Web Tokens, and access
-tokens are random texts.
+tokens are random strings.
 
 Sources of the formats: Compute Engine, "Verify the identity of a VM"; OpenID Connect Core 1.0; RFC 7517 for the keys.
 """
@@ -76,7 +76,7 @@ class Tokens:
         return jwt.encode({"alg": "RS256", "kid": self._key.kid}, claims, self._key)
 
     def access(self, account: Account) -> str:
-        """Returns a new access token of a Google service account. The token is a random text and valid for one hour."""
+        """Returns a new access token for a Google service account, a random string that is valid for one hour."""
         token = f"ya29.{secrets.token_urlsafe(48)}"
         expiration = int(self._store.now()) + LIFE_SECONDS
         self._store.write(_ACCESS, Entry(_digest(token), account.email.encode(), expiration))

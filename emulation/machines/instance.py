@@ -17,8 +17,8 @@ class Instance:
     """A running virtual machine, as the API of its cloud describes it.
 
     `disks` lists the names of the machine's local NVMe disks in /dev/disk/by-id. On Google Cloud, `metadata_host` is
-    the address of the machine's metadata server; on EC2 it is empty. `reboots` is how often the cloud has rebooted the
-    machine.
+    the address of the machine's metadata server; on EC2 it is empty. `reboots` is the number of times that the cloud
+    has rebooted the machine.
     """
 
     id: str

@@ -20,8 +20,9 @@ from emulation.machines.substitutions import Place, substituted
 from emulation.machines.supervisor import Alarm, Report, Supervisor
 from emulation.pki import public_authorities
 
-# The maximum length of a Unix socket's path in bytes (unix(7): 108 bytes with the final zero byte). Traffic Server
-# creates sockets in the directory of its machine.
+# The maximum length of a Unix socket's path in bytes (unix(7): 108 bytes with the final zero byte). The limit applies
+# to the sockets that Traffic Server creates below the directory of an emulated machine, because the path of this
+# directory can be long.
 _SOCKET_PATH_LIMIT = 107
 _LONGEST_SOCKET = "run/artifact-edge/processerver.sock"
 
@@ -72,8 +73,8 @@ class Machine:
             alarm.tend()
 
     def _last_boot(self) -> tuple[list[str], int] | None:
-        """Returns the units that the first boot enabled, and how often the cloud had rebooted the machine at the last
-        boot. Returns None if the machine has not booted with its present address and user data.
+        """Returns the units that the first boot enabled, and the machine's reboot count at the time of its last boot.
+        Returns None if the machine has not booted with its current address and user data.
         """
         try:
             state = json.loads(self._state.read_text())
@@ -135,8 +136,8 @@ class Machine:
         target.chmod(file.permissions)
 
     def _equip(self) -> None:
-        """Gives a machine what its image, its network and its host have on EC2: the command systemctl, the public
-        certificate authorities, and workerd.
+        """Provides what a machine on EC2 gets from its image, its network and its host, but an emulated machine lacks:
+        the command systemctl, the public certificate authorities, workerd, and a DNS resolver.
         """
         root = self._place.root
         command = root / "usr/local/sbin/systemctl"
@@ -171,7 +172,7 @@ class Machine:
     def _start_service(self, unit: str) -> None:
         keeper = self.service(unit)
         if keeper.runs_once:
-            # A boot ends although such a service fails.
+            # The boot continues even if this service, which runs once, fails.
             keeper.run_once()
         else:
             self._services[unit] = keeper

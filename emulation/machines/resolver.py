@@ -28,7 +28,7 @@ def main(
         server.bind((address, _PORT))
         while True:
             query, machine = server.recvfrom(_LARGEST_MESSAGE)
-            # A machine that gets no answer asks again.
+            # Errors are ignored, because the machine's DNS client repeats a query that gets no answer.
             with suppress(OSError):
                 server.sendto(_answer(sandbox, query), machine)
 

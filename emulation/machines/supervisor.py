@@ -118,7 +118,9 @@ class Supervisor:
         return processes.start(self._sandbox, self._name, command.argv, env=environment, user=self._user)
 
     def _adapt_fetched_programs(self) -> None:
-        """Changes the programs that a machine has fetched, as the emulation changes the files of user data."""
+        """Adapts the programs that the machine has fetched, with the same substitutions that the emulation applies to
+        the files in user data (substitutions.py).
+        """
         for file in (self._place.root / "usr/local/bin").glob("*"):
             # The link `workerd` leads to the host's binary of more than 100 MB, which the machine has not fetched.
             if file.is_symlink():

@@ -20,7 +20,7 @@ from emulation.machines import systemd
 
 # If a machine has users of its own, it has its own copies of these files, which take the place of the host's files.
 _FILES = ("etc/passwd", "etc/group", "etc/resolv.conf")
-# The file with the certificate authorities that the programs of such a machine trust.
+# The file with the certificate authorities that programs on a machine with its own users trust.
 AUTHORITIES = "etc/ssl/public.pem"
 # The numbers that adduser gives to system users on Debian: FIRST_SYSTEM_UID to LAST_SYSTEM_UID of adduser.conf(5).
 _SYSTEM_IDS = range(100, 1000)

@@ -53,8 +53,8 @@ async def wait_until_active(zone_id: str, hostname_id: str, hostname: str, name_
 
 
 async def _pending(zone_id: str, hostname_id: str) -> str:
-    """Returns a text that says why Cloudflare does not yet serve the hostname that clients connect to. The text is
-    empty when Cloudflare serves the hostname.
+    """Returns the reason why Cloudflare does not yet serve the hostname that clients connect to. Returns an empty
+    string when Cloudflare serves the hostname.
     """
     output = cloudflare.get_custom_hostname_output(zone_id=zone_id, custom_hostname_id=hostname_id)
     found = await output.future()

@@ -29,8 +29,8 @@ class EdgeReleaseError(pulumi.RunError):
 def release_guard(account_id: str, script: str, version: str) -> pulumi.ResourceHook:
     """Returns a hook that runs before each update of the worker script, in previews too.
 
-    The hook raises EdgeReleaseError if two versions share the requests in a release by percentage, or if an operator
-    has rolled back the worker version `version`.
+    The hook raises EdgeReleaseError during a gradual release, when two versions of the worker each answer a percentage
+    of the requests. It also raises EdgeReleaseError if an operator has rolled back the version `version`.
     """
 
     async def check(_: pulumi.ResourceHookArgs) -> None:

@@ -35,8 +35,8 @@ class LambdaTokenSyncArgs:
 class CloudRunTokenSyncArgs:
     """Arguments of the token sync on Cloud Run, which writes tokens to Workers KV.
 
-    `secret_id`, in `secret_region`, holds a Cloudflare API token that may edit the key-value store `namespace_id` of
-    `account_id`. `sources` is the bucket that stores the code.
+    `secret_id` identifies a secret in `secret_region`. The secret holds a Cloudflare API token that may edit the
+    key-value store `namespace_id` of `account_id`. `sources` is the bucket that stores the code.
     """
 
     prefix: str

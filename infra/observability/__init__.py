@@ -124,8 +124,9 @@ class HasAlarms(Protocol):
 class CloudWatchObservabilityArgs:
     """Arguments of the component that creates the alarms on CloudWatch.
 
-    SNS notifies the addresses in `emails` when an alarm goes off and when the alarm ends. The owner of each address
-    must first confirm a mail from SNS. `deletion_days` (7 to 30) is the deletion window of the SNS topics' keys.
+    SNS notifies the addresses in `emails` when an alarm goes off and when it returns to normal. The owner of each
+    address must first confirm the subscription, by a link in an email from SNS. `deletion_days` (7 to 30) is the
+    deletion window of the SNS topics' keys.
     """
 
     prefix: str

@@ -18,8 +18,9 @@ class DrainArgs:
     `url` is the address at which clients reach the edge. `bucket` is the primary bucket of the origin, encrypted with
     `key_arn`.
 
-    `purge_secret_id` holds the key that signs purges of the edge's cache. `kv_secret_id` holds a Cloudflare API token
-    that may edit the key-value store `namespace_id` of `account_id`. Both secrets are in `secret_region`.
+    `purge_secret_id` identifies the secret with the key that signs purges of the edge's cache. `kv_secret_id`
+    identifies the secret with a Cloudflare API token that may edit the key-value store `namespace_id` of `account_id`.
+    Both secrets are in `secret_region`.
 
     `certificate_expires` is the time in ISO 8601 at which the edge's client certificate expires. The relay reports the
     number of days until this time as a metric.

@@ -45,8 +45,8 @@ PLANS: Mapping[PlanName, Plan] = {
 def lacks(
     plan: PlanName, seconds: int, custom: Mapping[str, str], rate_limiting: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Yields an error for each limit of a Cloudflare plan that the firewall rules exceed. An error is a pair. It
-    contains the name of the setting or rule, and a message with the reason and the remedy.
+    """Yields an error for each limit of a Cloudflare plan that the firewall rules exceed. Each error is a pair: the
+    name of the setting or rule, and a message with the reason and the remedy.
 
     `custom` and `rate_limiting` map the names of rules to their expressions. `seconds` is the period of the rate
     limiting rules.

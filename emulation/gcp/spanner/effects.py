@@ -12,7 +12,7 @@ PATH = "spanner/v1/projects/{project}/instances/{instance}/databases"
 
 class DatabaseEffect:
     """Executes the DDL statements of an emulated Spanner database on the PostgreSQL database that emulates it. An
-    update of the database may only append statements to the statements that were already executed.
+    update of the database may append statements, but must not change or remove statements that were already executed.
     """
 
     def __init__(self, databases: Databases) -> None:

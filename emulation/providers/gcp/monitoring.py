@@ -19,8 +19,8 @@ _DESCRIPTOR = ("type", "displayName", "description", "metricKind", "valueType", 
 
 
 class Dashboard(Rest):
-    """Handles a Cloud Monitoring dashboard, whose content is JSON text. As in Pulumi's real provider, the text has not
-    changed if only the layout of the JSON differs.
+    """Handles a Cloud Monitoring dashboard, whose content is JSON text. As in Pulumi's real provider, a dashboard
+    counts as unchanged if its JSON text differs only in layout.
     """
 
     def _outputs(self, given: Properties, document: Properties) -> Properties:
