@@ -16,7 +16,8 @@ from probes.waiting import becomes_true
 
 _TYPE = "t4g.nano"
 _IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-minimal-kernel-default-arm64"
-# An availability zone of us-east-1. If the zone does not offer the instance type `_TYPE`, the error of EC2 says so.
+# The ID of an availability zone in us-east-1. If EC2 does not offer the instance type `_TYPE` in this zone, the probe
+# fails with an error from EC2 that says so.
 _ZONE = "use1-az4"
 # An instance that loses its Elastic IP address gets a new public address "within a few minutes" (EC2 User Guide,
 # "Elastic IP addresses").

@@ -112,8 +112,8 @@ def _aliases(account: AwsAccount, accelerator: str) -> Iterator[Fact]:
 
 
 def _tags(account: AwsAccount, listener: str, group: str) -> Iterator[Fact]:
-    """Yields facts about conditions in IAM policies on a tag of an accelerator. The facts say whether such a condition
-    also applies to the accelerator's listener and endpoint group.
+    """Checks to which resources an IAM policy condition on a tag of an accelerator applies. Yields facts about the
+    listener and the endpoint group of the accelerator.
     """
     changes = ["globalaccelerator:UpdateListener", "globalaccelerator:UpdateEndpointGroup"]
     statements = [_allow_tagged(changes, "probe"), _allow_tagged(["globalaccelerator:DescribeListener"], "other")]

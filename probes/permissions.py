@@ -65,7 +65,8 @@ def _delete_policy(account: AwsAccount, name: str) -> None:
 
 
 def _regional_sessions(account: AwsAccount) -> Iterator[Fact]:
-    # `as_known_role` allows each role to call `kms:ListAliases`. The role therefore needs no further statements.
+    # The role needs no statements of its own: `as_known_role` allows each role to call `kms:ListAliases`, and this
+    # function makes only this call with the role.
     _, role = account.as_known_role([])
     session = {"RoleArn": role, "RoleSessionName": "elsewhere"}
     credentials = session_credentials(account.client("sts", region="eu-west-1"), session)

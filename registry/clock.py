@@ -19,8 +19,8 @@ def now() -> str:
 def in_utc(text: str) -> str:
     """Converts an ISO 8601 time to UTC, such as a time from another registry.
 
-    Returns an empty text if `text` is not an ISO 8601 time. Also returns an empty text if the time has no offset from
-    UTC, and is therefore ambiguous.
+    Returns an empty string if `text` is not an ISO 8601 time, or if the time has no UTC offset and is therefore
+    ambiguous.
     """
     try:
         time = datetime.fromisoformat(text)

@@ -17,9 +17,9 @@ _NONE = Counts(0, 0)
 
 @dataclass(frozen=True)
 class Waiting:
-    """The times of a program that watches a release. `every` is the number of seconds between two queries for requests
-    and errors. `longest` is the maximum number of seconds for which the release is watched at one percentage. `clock`
-    and `sleep` are functions such as `monotonic` and `sleep` of the module `time`.
+    """The timing of a program that watches a release. `every` is the number of seconds between two queries for the
+    numbers of requests and errors. `longest` is the maximum number of seconds for which the program watches the release
+    at one percentage. `clock` and `sleep` are functions such as `monotonic` and `sleep` of the module `time`.
     """
 
     every: float
@@ -40,12 +40,12 @@ def counts(serving: Serving, rates: ErrorRates) -> tuple[Counts, Counts]:
 def watch(
     worker: Worker, rates: ErrorRates, rule: Rule, steps: Sequence[int], waiting: Waiting, say: Callable[[str], None]
 ) -> Verdict:
-    """Watches the release that is under way. `steps` are percentages of the requests. While the new version is good,
-    the function gives the new version the next percentage. If the new version is worse than the old one, the function
-    rolls the release back.
+    """Watches the release that is under way. `steps` are the percentages of requests that the new version gets, in
+    increasing order. Each time the new version proves good, the function advances the release to the next percentage.
+    If the new version is worse than the old one, the function rolls the release back.
 
-    Returns WORSE after a rollback. Returns UNDECIDED if there are too few requests before the watch times out. Both
-    versions then keep their percentages.
+    Returns GOOD after the last step, and WORSE after a rollback. Returns UNDECIDED if too few requests arrive before
+    the watch times out. Both versions then keep their percentages.
     """
     if list(steps) != sorted(set(steps)):
         raise RolloutError(f"the percentages must grow: {', '.join(map(str, steps))}")

@@ -1,8 +1,8 @@
-"""Declares the policies of the policy pack. A policy's rule is a generator of findings. The other parts of a policy are
-data.
+"""Declares the policies of the policy pack. The rule of a policy is a generator that yields findings. Everything else
+about a policy, such as its name and severity, is data.
 
 A value that is unknown before `pulumi up` never counts as valid. If a rule reads an unknown value, the rule stops for
-that resource. The engine then reports an advisory with the name of the policy and the reason. The rule still checks the
+that resource, and the engine reports an advisory with the name of the policy and the reason. The rule still checks the
 other resources.
 
 During `pulumi up` the engine runs the policies again. The engine checks rules for single resources before it creates

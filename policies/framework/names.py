@@ -50,9 +50,9 @@ def unknown_names(used: Iterable[str], names: Collection[str], renamed: Mapping[
 
 
 def unknown_settings(policy: str, used: Iterable[str], names: Collection[str]) -> Iterator[str]:
-    """Yields an error message for each unknown setting of a policy. `used` has the names of the settings in the policy
-    pack's configuration, and `names` has the settings that the policy has. The message suggests the setting of the
-    policy whose name is most similar.
+    """Yields an error message for each unknown setting of a policy. `used` contains the setting names in the policy
+    pack's configuration, and `names` contains the settings that the policy supports. The message suggests the supported
+    setting with the most similar name, or lists all supported settings.
     """
     for name in used:
         if name in names:

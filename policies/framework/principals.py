@@ -107,7 +107,7 @@ def _is_outside(key: str, value: str, accounts: Collection[str], organizations: 
 
 
 def _account_of(principal: str) -> str:
-    """Returns the account in an ARN, or the whole text if the text is no ARN."""
+    """Returns the account ID in an ARN. Returns a text that is not an ARN unchanged."""
     fields = principal.split(":", 5)
     return fields[4] if len(fields) == 6 else principal
 

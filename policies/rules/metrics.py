@@ -73,8 +73,8 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     (NAMESPACE, PURGE_LAG): _metric("Environment", most=_DAY, silent=True),
 }
 
-# Maps the type of each Cloud Monitoring metric that alarms may watch to what the policies know about the metric
-# ("Google Cloud metrics"). The registry itself writes the metrics with types from `GOOGLE_TYPES`.
+# Describes each Cloud Monitoring metric that alarms may watch (Google Cloud documentation, "Google Cloud metrics"). A
+# key is the type of the metric. The metrics with the types in `GOOGLE_TYPES` come from the registry itself.
 CLOUD_MONITORING: Mapping[str, Metric] = {
     "pubsub.googleapis.com/subscription/num_undelivered_messages": _metric(),
     "run.googleapis.com/container/completed_probe_count": _metric(),

@@ -85,7 +85,7 @@ _ACTIONS: Mapping[str, Sequence[str]] = {
     "standby": ["kms:Decrypt", "s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"],
 }
 # The AWS services whose ARNs contain the name of a resource. Each name begins with the prefix of its environment. The
-# ARNs of other resources (keys, certificates, streams) contain only an id, which does not tell the environment.
+# ARNs of other resources (keys, certificates, streams) contain only an ID, which does not reveal the environment.
 _NAMED_SERVICES = ("dynamodb", "lambda", "logs", "s3", "sns", "sqs")
 
 

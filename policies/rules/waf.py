@@ -20,8 +20,8 @@ _REFUSES = "block"
 # managers cannot solve challenges.
 _SKIPPED_PHASES = frozenset({"http_request_sbfm"})
 _SKIPPED_PRODUCTS = frozenset({"bic", "hot", "securityLevel", "uaBlock"})
-# The highest limit that a rate limiting rule may have, in requests per second. One Cloudflare data center accepts this
-# many requests from one client address. Even a large company that shares one address stays below the limit.
+# The maximum number of requests per second that a rate limiting rule may accept from one client address at one
+# Cloudflare data center. Even a large company whose clients share one address stays below this number.
 _MOST_REQUESTS = 60_000
 _CONSTANT = frozenset({"true", "false"})
 
@@ -103,8 +103,8 @@ def rules_effective(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _skipped(parameters: Properties) -> Iterator[str]:
-    """Yields the names of everything that a WAF rule skips but must not skip: other rules (the options `ruleset`,
-    `rulesets` and `rules`), phases, and products.
+    """Yields what a WAF rule skips although it must not: the names of phases and products, and the options `ruleset`,
+    `rulesets` and `rules`, with which a rule skips other rules.
     """
     yield from (name for name in ("ruleset", "rulesets", "rules") if parameters.get(name))
     yield from sorted(set(texts(parameters.get("phases"))) - _SKIPPED_PHASES)

@@ -20,8 +20,8 @@ ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 GOOGLE_DASHBOARD = "gcp:monitoring/dashboard:Dashboard"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 _COMPONENT = "artifact-edge:"
-# Tiers (parts of a stack) that need no alarm, because nothing in them runs while the stack is in operation. If one of
-# them has a fault, the alarms of other tiers, which depend on it, go off.
+# Tiers (parts of a stack) that need no alarm of their own, because they run nothing while the stack is in operation. A
+# fault in one of these tiers sets off the alarms of the tiers that depend on it.
 _UNWATCHED = ["identity", "keys", "observability"]
 
 

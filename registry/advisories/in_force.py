@@ -87,7 +87,7 @@ def put(target: Target, by: By, made: DataSet, *, fewer: bool) -> Imported:
 
 
 def _write(target: Target, shards: Iterator[Blob]) -> None:
-    """Writes the missing parts (shards) of a data set of advisories to the origin. Keeps only a few shards in memory at
+    """Writes the shards (parts) of an advisory data set that the origin lacks. Keeps only a few shards in memory at
     once.
     """
     with ThreadPoolExecutor(_WRITTEN_AT_ONCE) as pool:

@@ -132,7 +132,7 @@ def _advisories(record: _Record) -> Iterator[Advisory]:
 
 
 def _canonical(ecosystem: Ecosystem, name: str) -> str:
-    """Returns a package's name as the edge uses it: normalized by PEP 503, or an npm name in small letters."""
+    """Returns a package's name as the edge uses it: a Python name normalized by PEP 503, or a lowercase npm name."""
     return canonicalize_name(name) if ecosystem == "pypi" else name.lower()
 
 

@@ -164,7 +164,7 @@ class Bounds:
 
 
 def shortened(ecosystem: Ecosystem, affected: Affected) -> Affected:
-    """Returns an equivalent description of the affected versions. Its list of single versions is as short as possible.
+    """Returns an equivalent of `affected` with the shortest possible list of single versions.
 
     Removes two kinds of versions from the list: invalid versions, and versions that one of the ranges already contains.
     For Python packages, public databases list the ranges and also each version in the ranges. Without the removal, each

@@ -130,7 +130,7 @@ def patient_http(base: str = "") -> Http:
 
 def proxy_of(url: str) -> str:
     """Returns the URL of the proxy for requests to `url`. Environment variables such as HTTPS_PROXY name the proxy.
-    Returns an empty text if there is no proxy.
+    Returns an empty string if there is no proxy.
     """
     place = urlsplit(url)
     return "" if proxy_bypass(place.netloc) else getproxies().get(place.scheme, "")

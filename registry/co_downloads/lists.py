@@ -1,6 +1,6 @@
-"""Finds the packages that the edge prefetches even without a model of co-downloads (packages of the same installs). The
-documents of a package list what clients request next (contract/predictions.py). The edge follows these lists from
-package to package.
+"""Finds the packages that the edge already prefetches without a model of co-downloads (packages that clients request in
+the same install). Each document of a package lists what clients request next (contract/predictions.py), and the edge
+follows these lists from package to package.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Commands for the model of co-downloads, which are packages of the same installs. The model tells the edge which
-packages to prefetch besides dependencies.
+"""Commands for the model of co-downloads, which tells the edge which packages to prefetch besides dependencies.
+Co-downloads are packages that clients request in the same install.
 """
 
 from __future__ import annotations

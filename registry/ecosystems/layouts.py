@@ -73,8 +73,8 @@ def chosen(layout: Path, tag: str) -> tuple[Descriptor, str, list[Descriptor]]:
 
 
 def attached(layout: Path, listed: list[Descriptor], digests: Collection[str]) -> list[tuple[Descriptor, str]]:
-    """Returns the manifests in an OCI image layout that refer to images with the given digests. Each manifest comes
-    with its own tag.
+    """Returns the manifests in an OCI image layout that refer to images with the given digests. Each manifest is
+    returned as a pair of its descriptor and its tag. The tag is empty if the manifest has none.
 
     A signature, an attestation or an SBOM refers to an image by the field `subject`, or by a tag such as
     `sha256-<hex>.sig`.

@@ -86,8 +86,8 @@ def core_metadata(raw: bytes) -> CoreMetadata:
 
 
 def _license(classifiers: Sequence[str]) -> str:
-    """Returns the licence expression for the classifiers of a Python project. Joins several licences by AND, because no
-    classifier says that users may choose. Leaves out abbreviations in parentheses, such as `(GPLv3)`.
+    """Returns the licence expression for the classifiers of a Python project. Joins several licences by AND, because
+    classifiers cannot express a choice between licences. Leaves out abbreviations in parentheses, such as `(GPLv3)`.
     """
     names = [each.rsplit("::", 1)[1] for each in classifiers if each.startswith("License ::")]
     known = [" ".join(re.sub(r"\(.*?\)", " ", name).split()) for name in names if name.strip() != "OSI Approved"]
