@@ -117,7 +117,9 @@ def merged(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> dict[Cell, str]
 
 
 def differences(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
-    """Returns one line for each verdict of a test run that is missing in docs/clients.md or differs there."""
+    """Compares the verdicts of a test run with those in docs/clients.md. Returns one line for each verdict of the run
+    that the page lacks or states differently.
+    """
     return [
         f"{each.client}, {each.action}: the page says {page.get(each, 'nothing')!r}, the test {verdict!r}"
         for each, verdict in run.items()

@@ -37,9 +37,9 @@ ACCOUNT = "0123456789abcdef0123456789abcdef"
 BUCKET = "origin-us-east-1"
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-# A gate is a function of a test that controls the writes to a cloud. The gate gets the name of a write, such as `PUT
-# <key>`, and a function. This function makes the write and returns the response. The gate prevents the write if it does
-# not call the function.
+# A gate is a function with which a test controls the writes to an emulated cloud. Its first argument is the name of a
+# write, such as `PUT <key>`. Its second argument is a function that makes the write and returns the response. A gate
+# that does not call this function prevents the write.
 Gate = Callable[[str, Callable[[], Iterable[bytes]]], Iterable[bytes]]
 
 
@@ -218,8 +218,9 @@ def _aws_write(environ: dict[str, Any]) -> str:
 
 
 def _google_write(environ: dict[str, Any]) -> str:
-    """Returns a name for a write request to Cloud Storage, such as `PUT <key>`. The names have the same form as for S3.
-    Returns an empty text for other requests. For an upload, the function reads the key from the request's body.
+    """Returns a name for a write request to Cloud Storage, such as `PUT <key>`. The name has the same form as that of a
+    write to S3. Returns an empty string for other requests. For an upload, the function reads the key from the
+    request's body.
     """
     if environ["REQUEST_METHOD"] == "DELETE":
         return f"DELETE {unquote(environ['PATH_INFO'].partition('/o/')[2])}"

@@ -108,7 +108,7 @@ def _supports(action: str, key: str) -> bool:
 
 @cache
 def _matching(pattern: str) -> list[str]:
-    """Returns the AWS actions that match a pattern such as `s3:Get*`. The case of letters does not matter."""
+    """Returns the AWS actions that match a pattern such as `s3:Get*`, ignoring case."""
     service, _, name = pattern.partition(":")
     names = _reference().get(service.lower(), {}).get("privileges", {})
     return [f"{service.lower()}:{each}" for each in names if fnmatchcase(each.lower(), name.lower())]

@@ -34,8 +34,8 @@ POLL_SECONDS = 0.5
 # The pauses in seconds after failed polls: the pause after the first failure, and the maximum. Each further failure
 # doubles the pause, up to the maximum.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-# The health check fails if no poll has ended in the last 180 seconds. One slow request cannot cause this. Its timeouts
-# add up to at most 23 seconds, and a poll ends with the first request that fails.
+# The health check fails if no poll has ended in the last 180 seconds. A single slow request cannot make a poll take
+# this long: the timeouts of a request add up to at most 23 seconds, and a poll ends with its first failed request.
 STUCK_SECONDS = 180.0
 
 _TRANSIENT = (CloudflareError, SpannerError, TopicUnavailable, SecretUnreadable, NoIdentity)
@@ -85,7 +85,9 @@ class EdgeBySecret:
 
 
 def follow(poll: Callable[[], None], beat: Callable[[], None], pause: Callable[[float], None]) -> None:
-    """Calls `poll` forever. Transient errors are retried with growing pauses. Other errors end the loop."""
+    """Calls `poll` forever. After a transient error, the function pauses and tries again. Each further error in a row
+    doubles the pause, up to a maximum. Any other error ends the loop.
+    """
     wait = FIRST_PAUSE
     while True:
         try:

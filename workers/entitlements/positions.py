@@ -34,7 +34,9 @@ class Partition:
 
 
 class Positions:
-    """Stores in the table `table` how far Spanner's change stream was read (infra/metadata/positions.sql)."""
+    """Stores, in the table `table`, how far the follower has read each partition of Spanner's change stream
+    (infra/metadata/positions.sql).
+    """
 
     def __init__(self, database: Database, table: str) -> None:
         self._database = database

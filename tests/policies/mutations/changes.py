@@ -109,7 +109,8 @@ def add_resource(type_token: str, *, depends: str = "", **props: Any) -> Change:
     """Returns a change that adds a new resource to a stack. The change takes one existing resource, and the new
     resource gets the same parent.
 
-    If `depends` is given, it names the property of the new resource that depends on the existing resource.
+    If `depends` is given, it names a property of the new resource. Through this property, the new resource depends on
+    the existing one.
     """
 
     def change(broken: Registered) -> Sequence[Registered]:

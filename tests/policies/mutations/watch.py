@@ -35,7 +35,7 @@ def without_dashboard_row(stack: Sequence[Registered]) -> Iterator[Sequence[Regi
 
 
 def without_subscriptions(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Removes the subscriptions of one SNS alarm topic from the stack. Yields one such stack for each topic."""
+    """Yields one variant of the stack for each SNS alarm topic. In each variant, this topic has no subscriptions."""
     for topic in (each for each in stack if each.type == TOPIC):
         yield [
             each for each in stack if each.type != SUBSCRIPTION or topic.urn not in each.dependencies.get("topic", [])

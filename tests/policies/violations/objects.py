@@ -172,8 +172,8 @@ def lifecycles() -> list[Violation]:
 
 
 def exempted_as_logs(lifecycle: Registered) -> Sequence[Registered]:
-    """Makes the bucket of published objects delete its objects after 30 days. Also makes another bucket write its
-    access logs to this bucket. The bucket of published objects then looks like a log bucket.
+    """Disguises the bucket of published objects as a log bucket: adds a rule that deletes its objects after 30 days,
+    and makes another bucket write its access logs to it. The policy must still report the deletion of objects.
     """
     lifecycle.inputs["rules"].append({"id": "a", "status": "Enabled", "filter": {}, "expiration": {"days": 30}})
     bucket = next(urn for urn in lifecycle.dependencies["bucket"])

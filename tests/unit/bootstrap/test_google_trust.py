@@ -55,9 +55,9 @@ def test_a_pull_request_and_other_jobs_without_an_environment_are_refused(subjec
 
 
 def test_the_longest_names_of_github_make_no_subject_that_google_refuses() -> None:
-    # GitHub allows at most 39 characters in the name of an owner, and 100 in the name of a repository. The config
-    # allows at most 20 characters in the name of an environment. The IDs of owners and repositories have fewer than 20
-    # digits.
+    # The names and IDs in this test have the maximum lengths. GitHub allows at most 39 characters in the name of an
+    # owner, and 100 in the name of a repository. The config allows at most 20 characters in the name of an environment.
+    # The IDs of owners and repositories have fewer than 20 digits.
     owner, name, environment = "o" * 39, "n" * 100, "e" * 20
     long = Repository(f"{owner}/{name}", owner_id="9" * 19, repository_id="9" * 19)
     trust = google_trust(long, [environment])

@@ -22,8 +22,8 @@ SECRETS = ("shield", "edge", "metadata-api", "npm-signing", "edge-kv", "purge-si
 
 
 class Account:
-    """Provides boto3 clients for moto's account. moto has no quotas and no concurrency limit. This class therefore
-    returns values that tests set.
+    """Provides boto3 clients for an AWS account that moto emulates. moto has no service quotas and no concurrency
+    limit, so this class answers the queries for them itself, with values that tests can change.
     """
 
     def __init__(self) -> None:

@@ -295,8 +295,9 @@ def biased(before: int, after: int) -> Steps:
 def test_no_client_resolves_the_latency_records_while_the_network_has_geoproximity(
     percent: int, refused: list[str]
 ) -> None:
-    # The plan adds a region of PoPs, to which the geoproximity records send half of the clients. No client uses the
-    # region's latency record, because only the unused names `*.pops.example.com` point to it.
+    # The plan adds a region of PoPs, and the region's geoproximity record takes over half of the clients. The region's
+    # latency record gets no clients: only the wildcard name `*.pops.example.com` leads to it, and no client uses such a
+    # name.
     own = [{**part, "newState": part["oldState"]} for part in to_geoproximity(percent)]
     near = [{**part, "op": "create", "oldState": None} if "us-west-2" in part["urn"] else part for part in biased(0, 0)]
     former = {"name": "*.pops.example.com", "type": "A", "aliases": [{"name": "pops.example.com"}]}

@@ -60,8 +60,8 @@ def test_the_image_does_not_run_as_root() -> None:
 
 
 def test_an_image_build_ignores_all_files_that_git_ignores() -> None:
-    """An image build must ignore packages that were installed on another machine. It must also ignore outputs, which
-    can contain secrets.
+    """An image build must ignore packages that were installed on another machine. It must also ignore files with stack
+    outputs, plans and states, which can contain secrets.
     """
     left_out = {line.strip("/").removeprefix("**/") for line in lines(".dockerignore")}
     assert {line.strip("/") for line in lines(".gitignore")} <= left_out

@@ -213,7 +213,7 @@ def test_the_emulated_google_cloud_has_the_facts_and_nothing_is_left(probe: str,
     facts = check_on_google(probe, session)
     assert facts
     assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
-    # Google Cloud keeps deleted workload identity pools for 30 days.
+    # Google Cloud keeps a deleted workload identity pool for 30 days, so a deleted pool does not count as left behind.
     left = [each for each in StateStore(tmp_path / "gcp.sqlite").all("gcp") if each.get("state") != "DELETED"]
     assert left == []
 

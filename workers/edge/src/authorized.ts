@@ -54,8 +54,8 @@ interface Found {
 }
 
 /**
- * Answers an authorized request. The response depends on the flags of the variants that the client is assigned to
- * (experiments.ts). Logs the request if the client takes part in an experiment.
+ * Answers an authorized request. If experiments assign the client to variants, the flags of these variants affect the
+ * response (experiments.ts). Logs the request if the client takes part in an experiment.
  */
 export async function serveAuthorized(authorized: AuthorizedRequest, policies: Current<Latest>): Promise<Response> {
   const { wanted, request, bindings, subject, started } = authorized;

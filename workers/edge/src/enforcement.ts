@@ -27,7 +27,8 @@ interface Listed {
   until: number;
 }
 
-// The number of milliseconds for which an isolate uses a package's list of refusals before it reads the list again.
+// The number of milliseconds for which an isolate uses a package's list of refusals (refused artifacts) before it
+// fetches the list again.
 const FRESH_MILLISECONDS = 2_000;
 // An isolate keeps at most this many characters of refusal lists in memory. The limit applies to all lists together.
 // Lists of this total length take about 10 MB of the isolate's 128 MB.

@@ -23,7 +23,10 @@ const PASSED_HEADERS = [
   ...["x-amz-meta-next", "x-amz-meta-published", "x-amz-meta-revision"],
 ];
 
-/** The index of a package, or "absent" when the package has none. */
+/**
+ * The document that lists a package's artifacts, such as a packument. "absent" means that the package has no such
+ * document.
+ */
 type Index = { text: string; answer: Response } | "absent";
 
 /**

@@ -91,8 +91,8 @@ export class Memory {
   }
 
   /**
-   * Records a request for the object with this key. Returns whether the previous request for the object is at most
-   * HOT_MILLISECONDS ago.
+   * Records a request for the object with this key. Returns whether the previous request for the object came at most
+   * HOT_MILLISECONDS earlier.
    */
   isHot(key: string, now: number): boolean {
     const last = this.#seen.get(key);

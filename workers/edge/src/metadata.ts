@@ -43,7 +43,7 @@ export async function queryFeed(api: MetadataApi, feed: string): Promise<Respons
     if (answer.status === 200) return answer;
     await answer.body?.cancel();
   } catch {
-    // If the metadata API does not answer, the function returns undefined. It does the same for an error status.
+    // The metadata API has not answered. The function returns undefined, as it does for an error status.
   }
   return undefined;
 }

@@ -20,7 +20,7 @@ const LOSSES_OF_A_FAILURE = 3;
 
 interface Health {
   failures: number; // how many of the latest requests to the shield node failed in a row
-  losses: number; // how many hedged requests in a row another node answered first
+  losses: number; // how many hedged requests in a row the shield node lost, because another node answered first
   failedAt: number;
   retryAt: number;
   samples: number[];

@@ -40,8 +40,9 @@ export interface Rule {
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have this field (rule_sets.ts). */
   advisory?: { of: PackageAdvisories; advisory: Advisory };
   /**
-   * The text that names the rule in a package's list of refused artifacts. Only a rule for an advisory has an `id`: the
-   * rule's name and the advisory's id (rule_sets.ts). The list names other rules by `name`.
+   * The id of the rule in a package's list of refused artifacts. Only a rule for an advisory has the field `id`, which
+   * consists of the rule's name and the advisory's id (rule_sets.ts). In the list, the id of any other rule is its
+   * `name`.
    */
   id?: string;
   reason: string;
@@ -73,8 +74,8 @@ export interface Policy {
 export const MALWARE_RULE: Rule = { name: "known-malware", action: "deny", packages: ["*"], reason: "" };
 
 /**
- * Returns the id of a rule, or an empty text if there is no rule. A package's list of refusals maps each artifact to a
- * rule's id (enforcement.ts).
+ * Returns the id of a rule, or an empty string if there is no rule. A package's list of refusals maps each artifact to
+ * such an id (enforcement.ts).
  */
 export function idOf(rule: Rule | undefined): string {
   return rule?.id ?? rule?.name ?? "";

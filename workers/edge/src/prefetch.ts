@@ -58,9 +58,9 @@ export function predicting(wanted: ObjectRoute, l1: L1, cause: Cause, waitUntil:
 }
 
 /**
- * Returns the text of an image manifest. The manifest names the objects that clients request next. Returns an empty
- * text for other documents, and for manifests larger than `MANIFEST_BYTES`. The function reads a copy of the answer's
- * body, because the worker must still send the body to the client.
+ * Returns the text of an image manifest, which names the objects that clients request next. Returns an empty string for
+ * other documents, and for manifests larger than `MANIFEST_BYTES`. The function reads a copy of the answer's body,
+ * because the worker must still send the body to the client.
  */
 function bodyOf({ ecosystem }: ObjectRoute, answer: Response): Promise<string> {
   if (ecosystem !== "oci" || Number(answer.headers.get("content-length") ?? Infinity) > MANIFEST_BYTES) return Promise.resolve("");

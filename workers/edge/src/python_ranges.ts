@@ -10,7 +10,7 @@ const PART = /^(~=|==|!=|<=|>=|<|>)\s*(.+?)(\.\*)?$/;
 
 /**
  * Returns whether the text is a comma-separated list of version specifiers. Specifiers with the operator `===` are
- * refused, because this operator compares versions as texts.
+ * refused, because this operator compares versions as plain strings.
  */
 export function isSpecifier(text: string): boolean {
   return text.split(",").every((part) => PART.test(part.trim()) && !part.includes("===") && validRange(part));

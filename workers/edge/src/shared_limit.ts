@@ -28,7 +28,10 @@ export class SharedLimit {
     private readonly clock: Clock,
   ) {}
 
-  /** Calls `expire` at the first check after the limit. The returned function cancels this call. */
+  /**
+   * Starts a wait. The first check after the wait has reached its limit calls `expire`. The returned function ends the
+   * wait, so that `expire` is not called.
+   */
   start(expire: () => void): () => void {
     const now = this.clock.now();
     const wait = { until: now + this.limit, expire };

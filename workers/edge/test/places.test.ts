@@ -1,4 +1,5 @@
-// Tests how often the worker reads the coordinates of clients from the metadata of requests.
+// Tests that an isolate of the worker reads the coordinates of at most one client per second from the metadata of
+// requests, and ignores invalid coordinates.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

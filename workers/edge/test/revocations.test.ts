@@ -30,7 +30,8 @@ async function laterStatus(path: string, token: string): Promise<number> {
   return 200;
 }
 
-// This test must be the first test of the file, because it needs an isolate that has never had a feed document.
+// This test must be the first test of the file, because it needs an isolate that has never received a feed (a small
+// document that the edge reads every 2 s).
 test("without a feed, the store's entries count, and a health check fails", async () => {
   stub.feed = "fails";
   grant("early", ["npm:*:pull"]);
@@ -84,7 +85,7 @@ test("a token whose change the store already shows causes no request to the meta
   entries.set(`token:${digest}`, JSON.stringify({ version: 1, revision: 7, principal: "alice", expires: 4e9, grants: ["npm:*:pull"] }));
   revocations.tokens[digest] = { revision: 7 };
   revocations.objects = ["npm/marker/-/marker-1.0.0.tgz"];
-  // The feed lists this object as withdrawn. When the worker refuses the object, the isolate must have read the feed.
+  // The feed lists this object as withdrawn, so the worker refuses it only after the isolate has read the feed.
   assert.equal(await laterStatus("/npm/marker/-/marker-1.0.0.tgz", "shown"), 410);
   assert.equal(await status(FILE, "shown"), 200);
   assert.equal(apiRequests.length, 0);

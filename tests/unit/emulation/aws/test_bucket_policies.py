@@ -18,8 +18,8 @@ from emulation.aws.conditions import UnknownCondition
 @pytest.fixture
 def s3(aws_cloud: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     moto = cast(Any, models.FakeBucket)
-    # `patch_bucket_policies` replaces this method of moto. The call of `setattr` sets the method to itself. As a
-    # result, pytest restores moto's own method after the test.
+    # `patch_bucket_policies` replaces this method of moto. The call of `setattr` keeps the method as it is, but makes
+    # pytest restore moto's method after the test.
     monkeypatch.setattr(moto, "get_permission", moto.get_permission)
     patch_bucket_policies()
     client = cast(Any, boto3).client("s3", region_name="us-east-1")

@@ -1,5 +1,5 @@
-"""Tests the emulated Google metadata server. Each machine connects to an address of its own. By this address, the
-server identifies the machine, and responds with the machine's service account.
+"""Tests the emulated Google metadata server. Each machine connects to a different address of the server. The server
+identifies the machine by this address, and responds with the machine's service account.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def test_a_machines_program_restarts_a_service_and_reloads_it() -> None:
     with host(files, ADD_USER, CREATE, *commands) as machine:
         machine.tend()
         codes = (machine.root / "etc/artifact-edge/codes").read_text().splitlines()
-        # The first run is before the service's first start.
+        # The program `control` runs for the first time before the service `note` has started.
         assert codes[0] == "is-active --quiet 3"
         assert codes[3:] == ["is-active --quiet 0", "restart 0", "reload 0"], machine.reports
         # Both runs restart the service, so each reloads another process.

@@ -1,5 +1,6 @@
-"""Tests that L1 does not take a request of a PoP's NGINX for the body of another request. NGINX sends no bodies to L1.
-If NGINX announced the length of a client's body, L1 would read that many bytes of the next request as the body.
+"""Tests that L1, the cache at the edge, never reads the start of a request as the body of the request before it. A
+PoP's NGINX sends requests to L1 without their bodies. If NGINX still announced the length of a client's body, L1 would
+read that many bytes of the next request as the body.
 """
 
 from __future__ import annotations

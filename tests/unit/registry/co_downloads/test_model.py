@@ -1,5 +1,5 @@
-"""Tests the files of co-download models. A model knows which packages clients often install together. Also tests the
-prediction lists to which a model adds packages.
+"""Tests reading a model of co-downloads from a file. The model predicts which packages clients install together. Also
+tests the prediction lists to which a model adds packages.
 """
 
 from __future__ import annotations

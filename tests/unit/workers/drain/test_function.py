@@ -158,8 +158,8 @@ def test_undelivered_changes_reach_the_readers(
     running.writes.clear()
     assert running.invoke() == {"settled": 1, "waiting": 1, "later": 0, "left": 0, "given_up": 0}
     assert running.clouds.json("npm/web/packument.json")["versions"].keys() == {"1.0.0"}
-    # After the cache purge, the outbox relay, which delivers published changes, writes the list of packages for npm
-    # searches. The fourth write records that the relay has delivered the published change.
+    # The outbox relay, which delivers published changes, updates the list of packages for npm searches after the cache
+    # purge: first in the database, then in the origin bucket. The last transaction records the delivery.
     assert running.writes[-4:] == ["purge", "transaction", "PUT npm/-/search.json", "transaction"]
     assert (lag(running, "PurgeLagSeconds"), lag(running, "PurgesGivenUp")) == ([0.0], [0.0])
     assert running.invoke()["settled"] == 0

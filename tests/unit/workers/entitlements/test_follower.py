@@ -90,8 +90,9 @@ def test_a_read_waits_for_pending_commits(cloud: Emulated, spanner: Spanner) -> 
     ):
         row = (digest("x"), json.dumps({"principal": "a", "grants": [], "expires": 1}))
         writer.execute("INSERT INTO items VALUES ('tokens', %s, %s, 1, '2100-01-01')", row)
-        # The database emulates Spanner. SET CONSTRAINTS runs the deferred trigger that sets the commit time of the new
-        # row. The transaction commits later, after the follower has begun to poll the change stream.
+        # The database emulates Spanner and sets the commit time of a new row in a deferred trigger. SET CONSTRAINTS
+        # runs this trigger at once. The transaction itself commits only after the follower has begun to poll the change
+        # stream. The follower must not miss this change.
         writer.execute("SET CONSTRAINTS ALL IMMEDIATE")
         reading.start()
         waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
