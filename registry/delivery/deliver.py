@@ -38,8 +38,8 @@ class PassReport:
 
     Each of these fields is a number of changes:
     - `delivered`: changes that the pass delivered completely.
-    - `limited`: changes that the pass delivered, except for purges that exceed the edge's rate limit. A later pass sends
-      these purges.
+    - `limited`: changes that the pass delivered, except for purges that exceed the edge's rate limit. A later pass
+      sends these purges.
     - `left`: changes that were due, but that the pass did not try to deliver, because it ran out of time.
     - `waiting`: changes that are in the outbox after the pass. A later pass delivers them.
     - `dead`: changes that the registry no longer tries to deliver, because their delivery failed too often.
