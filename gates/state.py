@@ -32,7 +32,7 @@ class StateError(Exception):
 
 def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
     """Returns an exported Pulumi state without any secret. `secrets` maps the name of each known secret to its value.
-    In the returned state, a text that contains the name replaces the value.
+    In the returned state, a placeholder with the name replaces each of these values.
 
     The export must contain secrets in plain text (`--show-secrets`), because this function finds a secret's name by its
     value. Encrypted secrets are removed. Raises StateError if the export has no resources.

@@ -18,7 +18,7 @@ class StackFileError(Exception):
 def read_stack(directory: Path, environment: str) -> tuple[Stack, str]:
     """Returns the stack in the file `Pulumi.<environment>.yaml` in `directory`, and the stack's Google Cloud project.
 
-    The project is an empty text if the file names no project. Raises StackFileError if the file cannot be read, and
+    The project is an empty string if the file names no project. Raises StackFileError if the file cannot be read, and
     ConfigError for invalid settings.
     """
     file = directory / f"Pulumi.{environment}.yaml"

@@ -137,8 +137,8 @@ class CloudWatchObservabilityArgs:
 
 @dataclass(frozen=True)
 class CloudMonitoringObservabilityArgs:
-    """Arguments of the component that creates the alarms on Cloud Monitoring. Cloud Monitoring sends a mail to each
-    address in `emails` when an alarm goes off and when the alarm ends.
+    """Arguments of the component that creates the alarms on Cloud Monitoring. Cloud Monitoring sends an email to
+    each address in `emails` when an alarm goes off and when it returns to normal.
     """
 
     prefix: str

@@ -38,8 +38,8 @@ EC2 = "aws:ec2/instance:Instance"
 
 
 def many_more_machines(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Adds 20 copies of each machine of one type to the stack, which exceeds the cost limit. Yields one such stack for
-    each machine type.
+    """Yields one changed copy of the stack for each type of machine resource, such as EC2 instances. The copy has 20
+    more machines for each machine of this type, which exceeds the cost limit.
     """
     for token in sorted({each.type for each in stack} & {EC2, GCE}):
         yield [

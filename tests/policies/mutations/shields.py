@@ -30,7 +30,9 @@ def without_region(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]
 
 
 def on_one_cloud(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Removes the machines of all clouds but one from the stack. Yields one such stack for each cloud."""
+    """Yields one changed copy of a stack with machines on several clouds for each of these clouds. The copy has machines
+    only on this cloud.
+    """
     clouds = {each.type for each in stack} & {EC2, GCE}
     for token in clouds if len(clouds) > 1 else ():
         yield [each for each in stack if each.type not in (EC2, GCE) or each.type == token]

@@ -27,15 +27,15 @@ def without_alarms(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]
 
 
 def without_dashboard_row(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Renames the row of one tier (a part of the stack, such as `dns`) in the dashboard of the stack. Yields one such
-    stack for each tier.
+    """Yields one changed copy of the stack for each tier (a part of the stack, such as `dns`) with alarms. In the copy,
+    the dashboard's row for this tier has another name.
     """
     for tier in _watched(stack):
         yield [_without_row(each, tier) if each.type in BODIES else each for each in stack]
 
 
 def without_subscriptions(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields one variant of the stack for each SNS alarm topic. In each variant, this topic has no subscriptions."""
+    """Yields one changed copy of the stack for each SNS alarm topic. The copy lacks the subscriptions of this topic."""
     for topic in (each for each in stack if each.type == TOPIC):
         yield [
             each for each in stack if each.type != SUBSCRIPTION or topic.urn not in each.dependencies.get("topic", [])
