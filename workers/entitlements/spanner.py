@@ -53,8 +53,8 @@ class Spanner:
         return rows_of(answer)
 
     def write(self, *mutations: Mapping[str, Any]) -> None:
-        """Commits all mutations or none. Spanner may apply the mutations twice, so the caller may send only mutations
-        that can be repeated without harm. Raises SpannerError.
+        """Commits all mutations in one transaction, or none of them. Spanner may apply the transaction twice, so the
+        mutations must be idempotent. Raises SpannerError.
         """
         self._in_session("commit", {"singleUseTransaction": _BLIND, "mutations": list(mutations)})
 

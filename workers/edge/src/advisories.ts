@@ -24,9 +24,8 @@ export interface Advisory {
   level: Level;
   aliases: readonly string[];
   /**
-   * The ranges of affected versions. Each range is a pair of a first and a last position. The position of a version is
-   * its place in the sorted list `bounds` of the package (`positionOf`). A pair without a last position includes all
-   * later versions.
+   * The ranges of affected versions. Each range consists of the positions of its first and its last version (see
+   * `positionOf`). A range without a last position includes all later versions.
    */
   spans: readonly (readonly [number, number?])[];
 }

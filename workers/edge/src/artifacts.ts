@@ -29,8 +29,8 @@ interface RepositoryIndex {
 const SDIST_SUFFIX = /\.(?:tar\.(?:gz|bz2|xz|lzma)|tgz|zip|tbz|txz|tlz|tar)$/i;
 
 /**
- * Maps the ids of a package's artifacts to the artifacts. `text` is the text of the package's index, which lists the
- * artifacts. It is undefined if the package has no index.
+ * Reads the artifacts of a package from the package's index. Returns a map from the ids of the artifacts to the
+ * artifacts. `text` is the content of the index, or undefined if the package has no index.
  */
 export function artifactsIn(ecosystem: Ecosystem, name: string, text: string | undefined): Map<string, Artifact> {
   if (text === undefined) return new Map();

@@ -62,11 +62,11 @@ function canMatch(ifRange: string): boolean {
 }
 
 /**
- * Returns the conditional header fields that the worker sends to the cache or the origin. With `whole`, the header
- * Range is left out.
+ * Returns the conditional headers and the header Range for the worker's request to the cache or the origin. With
+ * `whole`, leaves out Range.
  *
- * The header If-Range is never sent, because the worker evaluates it itself. On a miss, Traffic Server ignores
- * If-Range. If the range also begins beyond the end of the object, Traffic Server does not answer the request at all.
+ * The worker evaluates If-Range itself and never sends it. On a miss, Traffic Server ignores If-Range. It does not even
+ * answer a request with If-Range whose range begins beyond the end of the object.
  */
 export function forwarded(conditions: Conditions, whole = false): Record<string, string> {
   const { ifNoneMatch, ifModifiedSince, range } = conditions;

@@ -64,8 +64,8 @@ function rulesAmong(policy: Policy, ecosystem: Ecosystem, name: string): readonl
     found.push(rule);
     if (isUnconditional(rule)) break;
   }
-  // An artifact that no rule matches is allowed. If all rules for a package are allow rules, each of its artifacts is
-  // therefore allowed, and the rules can be left out.
+  // An artifact that no rule matches is allowed. Allow rules therefore have an effect only together with a deny rule.
+  // Without a deny rule, the function returns no rules.
   return found.some(({ action }) => action === "deny") ? found : [];
 }
 

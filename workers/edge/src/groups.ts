@@ -12,7 +12,10 @@ export type Group = number;
 
 const policies = new WeakMap<Policy, Map<Group, Policy>>();
 
-/** Returns the group to which a principal belongs, by the edge policy's rules that name principals. */
+/**
+ * Returns the group of a principal. Two principals are in the same group if the same rules of the edge policy name them
+ * in the field `principals`.
+ */
 export function groupOf(policy: Policy, principal: string): Group {
   const concerns = naming(policy).map(({ principals = [] }) => principals.some((pattern) => matches(pattern, principal)));
   return concerns.reduce((group, isConcerned, bit) => (isConcerned ? group | (1 << bit) : group), 0);

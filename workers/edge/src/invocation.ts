@@ -27,9 +27,9 @@ export function entrypointsOf(ctx: ExecutionContext): Entrypoints {
 }
 
 /**
- * Returns a function that selects how to read L1, the cache at the edge. The function takes the form of the wanted
- * objects (`View` in l1.ts), and returns a function that fetches objects in this form. The default is the form at the
- * origin.
+ * Returns a function that creates a reader of L1, the cache at the edge. The argument `view` of this function selects
+ * the form in which the reader fetches objects (`View` in l1.ts). Without it, the reader fetches objects as the origin
+ * stores them.
  */
 export function l1Of({ request, bindings, ctx }: Invocation, flags: ShieldFlags): (view?: View) => L1 {
   return (view) => {

@@ -8,7 +8,10 @@ import { isImmutable } from "./client_headers";
 import { isEmpty, type L1 } from "./l1";
 import { settingOf } from "./settings";
 
-/** The limits of the memory tier, from the binding MEMORY (docs/contracts.md). */
+/**
+ * The limits of the memory tier, the object cache in each isolate's memory. They come from the binding MEMORY
+ * (docs/contracts.md).
+ */
 export interface MemoryLimits {
   /** The maximum size of all objects in the memory of one isolate together, in bytes. */
   bytes: number;
@@ -17,9 +20,9 @@ export interface MemoryLimits {
 }
 
 /**
- * An object in memory. `headers` are the headers of responses with the object. `age` is the age of the object in
- * seconds when L1, the cache at the edge, sent it. `stored` is the time at which L1 sent the object. The isolate uses
- * the object until the time `until`.
+ * An object in the isolate's memory. `headers` are the headers of the response to clients. `stored` is the time at
+ * which L1, the cache at the edge, sent the object. `age` is the age in seconds that the object had at that time. The
+ * isolate uses the object until the time `until`.
  */
 interface Kept {
   headers: Headers;
@@ -137,11 +140,12 @@ export function clearMemory(): void {
 }
 
 /**
- * Returns a function that first looks an object up in the isolate's memory. If the object is not there, the function
- * fetches it with `l1` from the cache at the edge. The memory keeps small immutable objects that clients request often.
- * With each object, it keeps the headers for clients, which `headersOf` makes from the answer of `l1`.
+ * Returns a function that looks for an object in the isolate's memory first, and otherwise fetches it with `l1` from
+ * the cache at the edge. The memory keeps small immutable objects that clients request often, together with the headers
+ * for clients. `headersOf` derives these headers from the response of `l1`.
  *
- * The returned function calls `found` with each answer from memory. If `limits` is undefined, the result is `l1`.
+ * The returned function calls `found` with each response from memory. If `limits` is undefined, the isolate keeps no
+ * objects, and the result is `l1` itself.
  */
 export function fromMemory(
   l1: L1,

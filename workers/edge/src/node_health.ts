@@ -48,8 +48,9 @@ export class NodeHealth {
   }
 
   /**
-   * Records that a request to the shield node starts. If the back-off of a failed node has ended, this request starts
-   * another back-off. Other requests therefore still prefer other nodes until this request is answered.
+   * Records the start of a request to the shield node. If the node has failed and its back-off time is over, this
+   * request tests the node. Until the node answers, other requests still prefer other nodes, because the test starts
+   * another back-off time.
    */
   started(node: string, now: number): void {
     const health = this.#of(node);

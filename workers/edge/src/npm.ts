@@ -44,9 +44,9 @@ const NOT_OFFERED: readonly (readonly [RegExp, string])[] = [
   [/^-\/all(?:\/|$)/, "this registry has no list of all packages; search with npm 5 or later, which requests /-/v1/search"],
 ];
 
-// Requests of npm's API that would change packages. The worker refuses these requests. Each entry has a pattern of
-// request paths, and a message with the registry command that makes the change. The status is 405, because `npm
-// unpublish` takes 404 for success.
+// Requests of npm's API that would change packages. The worker refuses them with the status 405, because `npm
+// unpublish` treats the status 404 as success. Each entry has a pattern of request paths, and a message with the
+// registry command that makes the change.
 const CHANGES: readonly (readonly [RegExp, string])[] = [
   [/^-\/package\/.+\/dist-tags\/[^/]+$/, "change dist-tags with: python -m registry tag"],
   [/\/-rev\/[^/]+$/, "unpublish versions with: python -m registry unpublish"],
@@ -54,8 +54,8 @@ const CHANGES: readonly (readonly [RegExp, string])[] = [
 
 /** Returns the route for a URL of the npm registry API; `rest` is the decoded path after `/npm/`. */
 export function npmRoute(rest: string, accept: string, url: Queried): Route {
-  // The tarball's path is matched first, because a package may have the name `-`. The URLs of this package's tarballs
-  // begin with `/npm/-/`, as the URLs of the API's other endpoints do.
+  // Tarballs are matched before the API's other endpoints, because both can have paths that begin with `-/`: a package
+  // may have the name `-`.
   const [, packageName, scope, file] = TARBALL.exec(rest) ?? [];
   if (packageName !== undefined && file !== undefined) {
     const isOfPackage = scope === undefined || packageName.startsWith(`${scope}/`);

@@ -17,8 +17,9 @@ let recent: { place: Place | undefined; until: number } | undefined;
 /**
  * Returns the coordinates of a recent client of the isolate, or undefined if the client's request has no coordinates.
  *
- * The function reads the metadata of one request in each second. The runtime parses the metadata when the worker reads
- * it. For each request, this would take a twelfth of the time that the worker's own code needs for a hit in L1.
+ * The function reads the request metadata at most once per second, because the runtime parses the metadata of a request
+ * only when the worker reads it. Parsing it for each request would take a twelfth of the time that the worker's own
+ * code needs for a hit in L1, the cache at the edge.
  */
 export function placeOf(request: WithMetadata, now: number): Place | undefined {
   if (recent === undefined || now >= recent.until) {

@@ -20,8 +20,8 @@ export interface SignedSession {
 }
 
 export const SESSION_SECONDS = 300;
-// The maximum number of scopes that a session covers. The session's JWT names the repository of each scope. Clients
-// send the JWT in a header, and servers accept only headers of a few KB.
+// The maximum number of scopes that the JWT of a session covers. The JWT names the repository of each scope, and
+// clients send it in a header. Servers accept only headers of a few KB.
 const SCOPES_MAX = 100;
 
 /**
@@ -58,7 +58,10 @@ export async function signed(session: Session, principal: string, key: string, s
   return { jwt, issuedAt };
 }
 
-/** Returns the session in a JWT. Returns undefined if the JWT's signature is invalid or the JWT has expired. */
+/**
+ * Verifies the JWT of a session. Returns the digest of the client's token, and the repositories that the client may
+ * pull. Returns undefined if the JWT is invalid or has expired.
+ */
 export async function verified(jwt: string, key: string, service: string): Promise<Session | undefined> {
   try {
     const { payload } = await jwtVerify(jwt, new TextEncoder().encode(key), {

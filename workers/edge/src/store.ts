@@ -51,8 +51,7 @@ const reader = new StoreReader(systemClock);
 
 /**
  * Returns the text of an entry. Throws the same errors as `StoreReader.text`. All requests of the isolate share one
- * `StoreReader`. If some requests get no answer from the store, the other requests therefore also stop querying the
- * store for a while.
+ * `StoreReader`. After three reads in a row without an answer, most reads of all these requests therefore fail at once.
  */
 export function entryText(store: Store, name: string): Promise<string | null> {
   return reader.text(store, name);

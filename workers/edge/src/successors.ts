@@ -168,8 +168,8 @@ function listOf(value: unknown): Descriptor[] {
 }
 
 /**
- * Parses a path of a URL that the worker serves. Returns a list with the one object at this path, or an empty list if
- * the path names no object.
+ * Resolves the path of a URL to the object that the worker serves at this path. The result is a list, so that callers
+ * can concatenate results. It is empty if the path names no object.
  */
 function expected(path: string, accept = "", range = ""): Expected[] {
   if (!URL.canParse(path, "https://l1")) return [];

@@ -46,7 +46,7 @@ test("a slow place gets a competitor, and the first answer aborts the slower req
   assert.deepEqual(ended, [[1, "answered", 50], [0, "lost", 350]]);
   assert.deepEqual(aborted, [0]);
   await clock.advance(10_000);
-  // Server 0 answers after server 1 has answered, so the code calls `discard` with the answer of server 0.
+  // Server 1 has already won when server 0 answers. The late answer is discarded.
   assert.deepEqual([started.length, discarded], [2, [0]]);
 });
 

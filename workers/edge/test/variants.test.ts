@@ -31,8 +31,8 @@ function stored(document: object): string {
 }
 
 /**
- * Returns an experiment with two variants, and the name of the variant that the tests' client is assigned to. `changes`
- * has additional fields for both variants.
+ * Returns an experiment with two variants, and the name of the variant to which the tests' client is assigned. The
+ * fields in `changes` are added to both variants.
  */
 function experiment(name: string, changes: object = {}): { given: object; variant: string } {
   const variants = ["a", "b"].map((variant) => ({ name: variant, weight: 1, ...changes }));
