@@ -23,17 +23,17 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Counts the requests that shields (regional caches) got during one install, either for documents or for files.
+    """Counts the requests that shields (regional caches) got during one install. Documents and files are counted in
+    separate breakdowns.
 
     `unwanted` is the number of objects that no client requested. `twice` is the number of objects that L1, the cache at
     the edge, requested exactly twice. `more` is the number of objects that L1 requested more than twice.
 
-    The other fields are about repeated requests. These are all requests for an object except the first. `validated` is
-    the number of repeated requests that the shield answered with 304, because L1 had a copy with the same validator.
-    `absent` is the number of repeated requests with the answer 404, which L1 does not store. `in_full` is the number of
-    all other repeated requests. `at_once` is the number of repeated requests that came within a second after the
-    previous request for the object. `seconds` is the median time between a repeated request and the previous request
-    for the object.
+    The other fields describe repeated requests, which are all requests for an object except the first. `validated`
+    counts those that the shield answered with 304, because L1 had a copy with the same validator. `absent` counts those
+    that it answered with 404, which L1 does not store. `in_full` counts the remaining repeated requests. `at_once`
+    counts the repeated requests that came less than a second after the previous request for the object. `seconds` is
+    the median time since the previous request for the object.
     """
 
     requests: int

@@ -63,8 +63,8 @@ class Stack:
         return self.run(*shlex.split(repair))
 
     def repair_by_hand(self, told: Runbook) -> None:
-        """Does what a runbook says: runs its command, deletes each resource that the command's output names, and runs
-        the command again.
+        """Follows a runbook as an operator would: runs its command, deletes each resource that the command's output
+        names, and runs the command again.
         """
         (repair,) = told.blocks({"<stack>": STACK})
         done = subprocess.run(

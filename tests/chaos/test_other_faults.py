@@ -16,8 +16,8 @@ from tests.chaos.faults import Stack, deployed
 from tests.support.runbooks import runbook
 
 PAGE = "docs/state.md"
-# The fault comes after this number of writes of the Pulumi state. `pulumi up` and `pulumi destroy` then have several
-# operations in progress.
+# The tests cause a fault after Pulumi has written its state this number of times. At this point, `pulumi up` and
+# `pulumi destroy` have several operations in progress.
 WRITES = 60
 
 

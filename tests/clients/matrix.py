@@ -109,8 +109,8 @@ def render(verdicts: Mapping[Cell, str]) -> str:
 
 
 def merged(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> dict[Cell, str]:
-    """Merges the verdicts of a test run into those of docs/clients.md. If the run has verdicts for a section, the
-    result has only the run's verdicts for this section. For all other sections, the result has the page's verdicts.
+    """Merges the verdicts of a test run (cells such as `yes`) into those of docs/clients.md. For each section that the
+    run covers, the result has only the run's verdicts. For all other sections, it has the page's verdicts.
     """
     covered = {each.section for each in run}
     return {**{each: verdict for each, verdict in page.items() if each.section not in covered}, **run}

@@ -24,8 +24,8 @@ Refused = Callable[[str], None]
 
 
 def rows(action: str, *names: str) -> pytest.MarkDecorator:
-    """Returns a marker that runs a test of the given action once for each client in `names`. If `names` is empty, the
-    test runs once for each client that can pull images.
+    """Returns a pytest marker that runs a test of the given action once for each client in `names`. If `names` is
+    empty, the test runs once for each client that can pull images.
     """
     chosen = names or tuple(name for name, client in IMAGE_CLIENTS.items() if client.pull)
     return pytest.mark.parametrize(

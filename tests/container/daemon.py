@@ -42,8 +42,8 @@ class Docker:
 @contextmanager
 def docker() -> Generator[Docker]:
     """Provides the docker daemon that DOCKER_HOST names or that the machine runs. If there is none, starts a daemon."""
-    # Only BuildKit supports the mounts of a secret and of caches in the Dockerfile. The variable DOCKER_BUILDKIT
-    # enables BuildKit in Debian's package docker.io, where it is off by default.
+    # During the build, the Dockerfile mounts a secret and caches, which only BuildKit supports. BuildKit is off by
+    # default in Debian's package docker.io, and the variable DOCKER_BUILDKIT turns it on.
     environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
     existing = Docker(environment)
     if existing.run("version").returncode == 0:

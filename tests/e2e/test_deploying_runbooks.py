@@ -45,7 +45,7 @@ ROLE = "artifact-edge-local-shield"
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """Provides a sandbox with emulated clouds that run no machines."""
+    """Provides a sandbox that runs only the emulated cloud APIs and Pulumi providers, and no emulated machines."""
     directory = Path(tempfile.mkdtemp(prefix="ae-"))
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory / "sandbox", loopback=LOOPBACK)

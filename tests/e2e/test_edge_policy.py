@@ -105,8 +105,8 @@ def await_status(up: Up, path: str, status: int) -> None:
 
 
 def npm_version(reader: Client, spec: str, directory: Path) -> tuple[str, str]:
-    """Installs a package with npm. Returns two texts: the installed version, which is empty if the installation fails,
-    and npm's error output.
+    """Installs a package with npm. Returns the installed version and npm's error output. The version is empty if the
+    installation fails.
     """
     done = npm_install(reader, spec, directory, npm_config_cache=str(directory / "cache"))
     manifest = directory / "node_modules" / spec.split("@")[0] / "package.json"

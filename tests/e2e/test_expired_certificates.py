@@ -40,8 +40,8 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.nightly
 
-# The times until the first certificate authority and a new client certificate are renewed. An authority is renewed when
-# it expires in less than two years. A client certificate is renewed when it expires in less than 90 days.
+# The ages at which the first certificate authority and a new client certificate are due for renewal. An authority is
+# renewed when it expires in less than two years, and a client certificate when it expires in less than 90 days.
 UNTIL_AUTHORITY_IS_RENEWED = timedelta(days=AUTHORITY_DAYS - 2 * 365 + 1)
 UNTIL_LEAF_IS_RENEWED = timedelta(days=LEAF_DAYS - 89)
 
@@ -71,8 +71,8 @@ class Keys:
         return load(secret["client_certificate"], secret["client_key"])
 
     def advance(self, time: timedelta) -> None:
-        """Makes each certificate in the secrets older by `time`. Replaces the certificate by a copy whose validity
-        begins and ends earlier by `time`.
+        """Ages each certificate in the secrets by `time`: replaces it with a copy whose validity begins and ends that
+        much earlier.
         """
         authority = self.read("authority")
         for name in ("client_ca", "next_client_ca"):

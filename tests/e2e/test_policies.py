@@ -31,9 +31,9 @@ def buckets() -> Iterator[TemporarySandbox]:
         shutil.copytree(Path(__file__).parent / "buckets", project)
         (project / ".venv").symlink_to(CHECKOUT / ".venv")
         shutil.copytree(CHECKOUT / "policies", project / "policies")
-        # Modules of the policy pack import each other as `policies.…`. The Pulumi engine puts the pack's own folder
-        # first on Python's path, so Python searches for `policies` in that folder. The link makes Python find the pack
-        # there, because it points to the folder itself.
+        # Modules of the policy pack import each other as `policies.…`. The Pulumi engine puts the pack's own folder at
+        # the start of sys.path, so Python searches for `policies` inside this folder. A symbolic link to the folder
+        # itself makes the imports work.
         (project / "policies" / "policies").symlink_to(".")
         (project / "settings.json").write_text(json.dumps(SINGLE_REGION))
         stack = dataclasses.replace(sandbox, project=project)

@@ -168,7 +168,7 @@ def test_npm_and_pip_install_through_the_machine_to_which_dns_leads_them(pop: Po
     assert {"/npm/@acme%2fweb", "/npm/@acme/web/-/web-1.0.0.tgz", "/pypi/simple/acme-greeter/"} <= paths
 
 
-@pytest.mark.nightly  # the machine reports only once a minute
+@pytest.mark.nightly  # slow, because the machine sends a report only once a minute
 def test_the_machine_reports_that_it_serves(pop: PopMachine) -> None:
     """`pulumi up` waits for this report before it moves the address of a machine."""
     name = f"/artifact-edge/{STACK}/serving/{pop.stack.outputs()['pops'][0]['name']}"

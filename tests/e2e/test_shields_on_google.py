@@ -28,8 +28,8 @@ ROLE = "artifact-edge-local-shield"
 
 
 def shield(up: Up) -> dict[str, str]:
-    """Returns the stack output about the shield (a regional cache) on Google Cloud. Requests from AP_SOUTHEAST reach
-    this shield.
+    """Returns the entry for the shield (a regional cache) on Google Cloud in the stack output `shields`. Requests from
+    the client location AP_SOUTHEAST reach this shield.
     """
     return next(each for each in up.outputs()["shields"] if each["cloud"] == "gcp")
 

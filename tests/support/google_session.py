@@ -39,8 +39,8 @@ class GoogleSession:
 
 
 def connect(patch: pytest.MonkeyPatch, client: httpx.Client) -> None:
-    """Redirects the Google API requests of the package `drift` to an emulated Google Cloud, through the HTTP client
-    `client`.
+    """Makes the drift detection (the package `drift`) send its requests for Google APIs to an emulated Google Cloud.
+    `client` is the HTTP client for these requests.
     """
     for name, path in _PATHS.items():
         patch.setenv(name, f"http://googleapis.invalid/{path}")

@@ -13,8 +13,8 @@ from typing import Any
 
 DAYS = 14
 INSTALLS_A_DAY = 4
-# Install 3 of each day does not request `@acme/plugin`. The other three installs of the day do. In a week, 21 of 28
-# installs therefore request the package.
+# The only install of each day that does not request `@acme/plugin`; installs are numbered from 0. The other three
+# installs of the day request it, so the log of a week has 21 installs with the package and 7 without it.
 LACKS_PLUGIN = 3
 
 Line = dict[str, Any]

@@ -238,9 +238,7 @@ def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnClou
 
 
 def missing_files(network: Network) -> set[str]:
-    """Returns the keys of missing objects. A packument or a simple index refers to such an object, but the bucket does
-    not contain it.
-    """
+    """Returns the keys of objects to which a packument or a simple index refers, but which are not in the bucket."""
     keys, named = network.objects(), set[str]()
     for key in keys:
         if key.endswith("packument.json"):

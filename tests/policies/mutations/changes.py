@@ -97,7 +97,9 @@ def also_allow(path: str, **statement: Any) -> Change:
 
 
 def remove(broken: Registered) -> Sequence[Registered]:
-    """Removes the resource `broken` from a stack: returns an empty list of replacements."""
+    """A change that removes the resource `broken` from a stack. Each change returns the resources that take the place
+    of `broken`. This change returns none.
+    """
     return []
 
 

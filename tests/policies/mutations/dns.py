@@ -23,7 +23,7 @@ MUTATIONS = [
         [RECORD],
         "a DNS record has a TTL of one day",
         put("ttl", 86400),
-        # The mutation skips TXT records, because package clients do not look up TXT records.
+        # The policy ignores TXT records, because package clients do not look them up.
         lambda record: "ttl" in record.inputs and record.inputs["type"] != "TXT",
     ),
     Mutation("aws-route53-health-check-effective", [CHECK], "a health check is disabled", put("disabled", True)),

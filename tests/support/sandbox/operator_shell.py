@@ -66,8 +66,8 @@ class OperatorShell:
             **environment,
             "PYTHONPATH": str(CHECKOUT),
             "PATH": f"{commands}{os.pathsep}{environment['PATH']}",
-            # Without this variable, Pulumi asks for confirmation before a change. An operator who follows a runbook
-            # answers "yes".
+            # Without PULUMI_SKIP_CONFIRMATIONS, Pulumi asks for confirmation before a change, and an operator answers
+            # "yes".
             "PULUMI_SKIP_CONFIRMATIONS": "true",
         }
 

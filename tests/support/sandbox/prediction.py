@@ -139,8 +139,8 @@ def missing(up: OwnStack, variant: str) -> int:
 
 
 def verdicts_of(up: OwnStack, variant: str, ecosystem: str) -> Counter[str]:
-    """Counts the requests of one client for packages of an ecosystem, by the value of `X-Cache`. An example of a value
-    is `edge; hit`. The client is the one to which EXPERIMENT gives the variant `variant`.
+    """Counts the requests of one client for packages of an ecosystem, grouped by the value of the response header
+    `X-Cache`, such as `edge; hit`. The experiment EXPERIMENT assigns this client to the variant `variant`.
     """
     return Counter(event["tier"] for event in events(up, variant) if event["ecosystem"] == ecosystem and event["tier"])
 

@@ -90,8 +90,8 @@ def test_each_resource_of_a_stack_on_google_cloud_is_found_by_its_inputs(resourc
 
 @on_google
 def test_an_alerting_policy_is_added_with_its_name_by_which_the_provider_reads_it(resources: list[Registered]) -> None:
-    """To read an alerting policy, Pulumi's provider uses the output `name` in the state. If the repair adds a policy to
-    the state, it must therefore write the policy's id to this output.
+    """Pulumi's provider reads an alerting policy by the output `name` in the state. When the repair of a state adds an
+    alerting policy, it must therefore set this output to the policy's id.
     """
     policy = next(each for each in resources if each.type == POLICY)
     deployment: dict[str, Any] = {"pending_operations": [operation(POLICY, policy.name, **policy.inputs)]}

@@ -70,9 +70,9 @@ def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr(S3Response, "copy_object", copy_object)
     monkeypatch.setattr(S3Response, "key_response", key_response)
     patch_certificates(lambda: Authority(tmp_path))
-    # Limits the wait to 10 seconds. On the real S3, the probe `s3-replication-keys` waits up to 15 minutes until an
-    # object has the expected replication status. If no object gets this status, the probe reports that S3 does not
-    # behave as documented.
+    # The probe `s3-replication-keys` waits until an object has the expected replication status, and otherwise reports
+    # that S3 does not behave as documented. It waits up to 15 minutes on the real S3. The emulated S3 is faster, so 10
+    # seconds are enough.
     monkeypatch.setattr("probes.s3_replication._TIMEOUT_SECONDS", 10.0)
     # The real EC2 can need minutes to change an instance's public address. The emulated EC2 needs less than 5 seconds.
     monkeypatch.setattr("probes.elastic_addresses._TIMEOUT_SECONDS", 5.0)

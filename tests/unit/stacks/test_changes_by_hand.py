@@ -18,8 +18,8 @@ EXCLUSIVE = (
     "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive",
     "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
 )
-# A person can disable resources of these types by hand. Maps each type to the input that disables a resource, and to
-# the value of this input while the resource is enabled.
+# Resource types that a person can disable by hand, such as alarms. Maps each type to the input that enables or disables
+# the resource, and to the input's value while the resource is enabled.
 ENABLED = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": ("actionsEnabled", True),
     "aws:cloudwatch/eventRule:EventRule": ("state", "ENABLED"),

@@ -1,6 +1,7 @@
 """Tests that environments differ only in the values of their config.
 
-One Pulumi program serves all environments and never branches on a name. The JSON schema covers every config value.
+All environments use the same Pulumi program. No code of the program depends on the name of an environment. The JSON
+schema covers every config value.
 """
 
 from __future__ import annotations

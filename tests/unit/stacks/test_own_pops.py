@@ -70,7 +70,8 @@ def test_the_stack_meets_the_policies_and_has_a_price() -> None:
     assert {name: each for name, each in found.items() if each} == {}
     resources = [Resource(each.type, each.name, each.outputs) for each in deployment().resources]
     without = [Resource(each.type, each.name, each.outputs) for each in first_up("local").resources]
-    # Our own PoPs have three EC2 machines (i4i.large) for about 380 dollars a month. Other costs are small.
+    # The stack's own PoPs add three EC2 machines (i4i.large), which cost about 380 dollars a month, and some cheaper
+    # resources.
     assert 350 < estimate(resources).total - estimate(without).total < 600
 
 

@@ -22,8 +22,8 @@ TARGETS = ["--target=urn:pulumi:dev::artifact-edge::a$b::c", "--target=urn:pulum
 
 
 def steps() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Yields each workflow step that runs a script. With the step, yields the name and the content of the workflow
-    file.
+    """Yields a tuple for each workflow step that runs a script: the name of the workflow file, the content of the file,
+    and the step.
     """
     for file, workflow in WORKFLOWS.items():
         for job in workflow["jobs"].values():

@@ -18,8 +18,8 @@ OBJECTS = "/edge/shared/Objects"
 
 @dataclass
 class Removed:
-    """Collects the paths that the emulated Workers Cache removes. `time` is the time that the clock of the cache shows,
-    in seconds.
+    """Records the paths that the emulated Workers Cache removes. `time` is the time of the cache's fake clock, in
+    seconds.
     """
 
     paths: list[str] = field(default_factory=list[str])

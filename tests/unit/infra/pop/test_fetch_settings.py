@@ -186,7 +186,7 @@ def test_programs_are_installed_once_and_again_after_the_machine_has_booted(mach
     assert (machine.run / "module.js").read_text() == "export default {};\n"
     assert (machine.program.ETC / "script.lua").read_text() == "return 0\n"
     for file in machine.run.iterdir():
-        file.unlink()  # A reboot also empties /run.
+        file.unlink()  # as a reboot does, because /run is in memory
     machine.program.update_worker()
     assert (machine.run / "module.js").exists()
 

@@ -44,12 +44,13 @@ def test_a_plug_in_that_no_dependency_names_is_found_and_rare_pairs_are_not(tmp_
 
 
 def test_the_figures_are_those_of_the_held_out_week(tmp_path: Path) -> None:
-    """The tests keep one week of installs out of the training, to measure the model on it. Each of the 28 installs of
-    this week requests `@acme/app`, so the model predicts `@acme/plugin` 28 times. 21 of these installs request
-    `@acme/plugin`, so 21 predictions are hits.
+    """To measure the model, the 28 installs of one week are held out of the training. Each of them requests
+    `@acme/app`, so the model predicts `@acme/plugin` 28 times. 21 of the installs request `@acme/plugin`, so 21
+    predictions are hits.
 
-    `wanted` is the number of requests that the model should predict: 21 for `@acme/plugin` and 28 for `noise-<number>`.
-    It excludes the first package of each install, and dependencies.
+    `wanted` counts the requests that the model should predict. Each of the 28 installs has one such request for a
+    package `noise-<number>`, and 21 installs have one for `@acme/plugin`. The first package of an install and its
+    dependencies are not counted.
     """
     figures = trained(tmp_path, all_lines(), [(APP, LIBRARY)]).figures
     assert figures == Figures(installs=28, held_out_installs=28, wanted=21 + 28, predicted=28, hits=21)

@@ -106,8 +106,8 @@ def test_a_change_between_reading_and_writing_is_refused(network: Network, monke
     raced = list[bool]()
 
     def slower(target: Target) -> Any:
-        """Replaces the property `Target.origin`. The registry reads this property before it writes an edge policy in
-        Carol's name. At the first read, the function stores another policy in Dave's name.
+        """Replaces the property `Target.origin`, which the registry reads before it writes Carol's edge policy. At the
+        first read, stores Dave's edge policy, as if Dave had made a change at the same time.
         """
         if not raced:
             raced.append(True)

@@ -26,8 +26,8 @@ __all__ = ["network"]
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Makes imports repeat a failed request at once. Returns a list. For each repetition, the import appends the number
-    of seconds that it would otherwise wait.
+    """Makes imports retry failed requests without a pause. Returns a list of the pauses in seconds, to which each retry
+    adds the pause that it has skipped.
     """
     waits: list[float] = []
     monkeypatch.setattr(retries, "sleep", waits.append)

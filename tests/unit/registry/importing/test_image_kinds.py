@@ -337,10 +337,12 @@ def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
 
 
 def test_a_registry_that_takes_the_tag_of_referrers_for_the_image_itself(importing: Any, images: Images) -> None:
-    """Imports an index that lists a manifest which is missing in the source registry. In most registries, the tag
-    `sha256-<hex>` names a list of the referrers of the digest `sha256:<hex>`. For this tag, the source registry returns
-    the index itself, as GitLab's registry does (oras-project/oras-go#1396). The import must not treat the manifests in
-    the index as referrers.
+    """In most registries, the tag `sha256-<hex>` names the list of referrers (such as signatures) of the manifest
+    `sha256:<hex>`. Some registries, such as GitLab's, return the manifest itself for this tag
+    (oras-project/oras-go#1396).
+
+    The test imports an image index from a registry that returns the manifest itself. The registry also lacks one of
+    the manifests in the index. The import must not treat the manifests in the index as referrers.
     """
     there, absent = manifest(images, []), manifest(images, [], annotations={"a": "b"})
     top = index(images, [there, absent])

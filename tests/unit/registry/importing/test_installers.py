@@ -1,5 +1,5 @@
-"""Tests that pip installs imported files: unusual wheels of every age, and real packages from the index that pip is
-configured to use.
+"""Tests that pip installs imported files: wheels that break today's packaging rules, and real packages from the index
+that pip is configured to use.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def cloud(tmp_path: Path) -> Cloud:
 
 @pytest.fixture
 def everything(cloud: Cloud, tmp_path: Path) -> dict[Any, Created]:
-    """Creates one Cloudflare resource of each type. Each type has a handler in the emulated provider."""
+    """Creates one resource of each Cloudflare resource type for which the emulated provider has a handler."""
     authority = pki.Authority(tmp_path)
     pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
     zone, namespace = cloud.zone(), cloud.namespace()
