@@ -250,9 +250,9 @@ def processor_seconds(pid: int) -> float:
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> float:
-    """Returns how many times faster one copy of workerd is than another. `above` and `below` have the answers per
-    second of the first copy and of the second copy, for each round of the benchmark. The function divides the two
-    numbers of each round, and returns the median of the quotients.
+    """Compares the throughput of two copies of workerd. `above` and `below` contain the answers per second of the first
+    and of the second copy in each round of the benchmark. Returns the median of the ratio `above` / `below` over all
+    rounds.
     """
     return round(statistics.median(one / other for one, other in zip(above, below, strict=True)), 2)
 

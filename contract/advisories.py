@@ -23,8 +23,8 @@ from typing import Any
 # policy.
 CURRENT = "data-sets"
 
-# The edge worker gets the digests of this number of advisory data sets (known malware and vulnerabilities of packages).
-# If the worker does not accept the newest data set, the worker uses an older one.
+# How many of the newest advisory data sets (known malware and vulnerabilities of packages) the edge worker learns of.
+# If the worker cannot use the newest data set, it uses an older one.
 KNOWN = 3
 
 SHARDS = 256

@@ -73,7 +73,9 @@ def _within(name: str, command: Any) -> Iterator[Command]:
 
 
 def pages() -> dict[Path, str]:
-    """Returns the text of each generated file of the documentation."""
+    """Generates docs/edge-policy.schema.json, and the pages of the documentation that describe the commands. Returns a
+    mapping from the path of each file to its text.
+    """
     others = [program for program in PROGRAMS if program != "registry"]
     return {
         DOCS / "edge-policy.schema.json": schema(),

@@ -53,9 +53,11 @@ def _candidates(type_token: str, inputs: Inputs, search: Search) -> Iterable[str
 
 
 def _key(resource: Json, id: str) -> tuple[str, str]:
-    """Returns a key that identifies a resource in the Pulumi state. If the cloud chooses the ID of a resource, the key
-    is the resource type and `id`. An ID that depends on inputs can occur twice in a resource type: log groups in two
-    regions can have the same ID. The key is then the URN and `id`.
+    """Returns a key that identifies a resource in the Pulumi state.
+
+    If the cloud chooses the resource's ID, the key consists of the resource type and `id`. If the ID depends only on
+    the resource's inputs, two resources of the same type can have the same ID, such as log groups in two regions. The
+    key then consists of the URN and `id`.
     """
     return (resource["urn"] if has_identifier(resource["type"]) else resource["type"], id)
 

@@ -46,9 +46,9 @@ class Graph:
         for host in self._client_hosts():
             records = self._records(host)
             led = [list(self._networks_of(record, token, objects)) for record in records]
-            # Route 53 leaves a record out of its answers only if the record's health check fails. A record without a
-            # health check is always in the answers. If the edge network of such a record fails, the host name fails for
-            # some clients. That edge network must therefore work.
+            # Route 53 leaves out a record only if the record's health check fails. Among the records with health
+            # checks, one working edge network is therefore enough. A record without a health check is always in the
+            # answers, so its edge network must work. Otherwise, the host name would fail for some clients.
             checked = [part for record, parts in zip(records, led, strict=True) for part in parts if _checked(record)]
             groups = [checked] * any(map(_checked, records))
             groups += [parts for record, parts in zip(records, led, strict=True) if not _checked(record)]

@@ -91,9 +91,10 @@ class Statements(BaseModel):
 
 @dataclass(frozen=True)
 class Proof:
-    """The result of a resilience check. An operator's statements say which losses clients survive. `findings` has one
-    line for each false or missing statement. `sets` is the number of checked sets of simultaneous losses, such as the
-    loss of two regions. `paths` is the number of checked read paths.
+    """The result of a resilience check, which tests an operator's statements about the failures that clients survive.
+    `findings` has one line for each false or missing statement. `sets` is the number of checked failures. A failure is
+    a single loss, such as of a zone, or several losses at once, such as of two regions. `paths` is the number of
+    checked read paths (kinds of client requests).
     """
 
     findings: list[str]

@@ -4,7 +4,7 @@ dangerous changes of these resources. A resource outside all these groups can be
 
 from __future__ import annotations
 
-# Types of buckets that can be origins of published objects.
+# Resource types of buckets. The plan gate treats the buckets of a stack as origins, which store the published objects.
 BUCKETS = frozenset(
     {
         "aws:s3/bucket:Bucket",

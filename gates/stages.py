@@ -22,11 +22,12 @@ from gates.rules import Refusal, at_once, by_group, emptied, judge
 from gates.shift import steps_from_clients
 from gates.traffic import host_of
 
-# Each planned change has a position, a number. Operators apply the changes in the order of these numbers: creations,
-# certificates, replacements of machines, DNS with load balancers, and removals.
+# Operators apply the changes of a plan in the ascending order of their positions: creations (_BUILD), certificates
+# (_CERTIFY), replacements of machines (from _ROTATE), DNS records and load balancers (from _LEAD), and removals
+# (_REMOVE).
 #
-# Plans replace machines in waves, at the positions _ROTATE, _ROTATE + 1 and so on. The positions of DNS names begin at
-# _LEAD. A name nearer to the clients has a higher position, so the name that clients use changes last.
+# Machines are replaced in waves, which have the positions _ROTATE, _ROTATE + 1 and so on. The closer a DNS name is to
+# the clients, the higher is its position. The name that clients use therefore changes last.
 _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 
 

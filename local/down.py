@@ -38,7 +38,7 @@ def down(sandbox: Sandbox, report: Report) -> None:
 
 
 def _clouds_run(sandbox: Sandbox) -> bool:
-    """Returns whether all emulated clouds run. If a cloud has stopped, its resources are lost, so `pulumi destroy` has
-    nothing to delete.
+    """Returns whether all emulated clouds run. An emulated cloud that has stopped has lost its resources, so `make
+    down` then skips `pulumi destroy`.
     """
     return all(processes.pid_of(sandbox, service.name) is not None for service in services.CLOUDS)

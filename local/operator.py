@@ -22,8 +22,8 @@ from local.checkout import CHECKOUT
 from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE
 
-# A dummy value of the API token for Workers KV. The emulated Cloudflare accepts any value. The text is unusual. If a
-# stack's state contains this text, the token has leaked into the state.
+# A dummy API token for Workers KV. The emulated Cloudflare accepts any token. This text occurs nowhere else, so if it
+# is in a stack's state, the token has leaked into the state.
 _TOKENS = {KV_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-kv"}
 
 

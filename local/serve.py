@@ -36,8 +36,8 @@ def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
     if any(processes.pid_of(sandbox, name) for name in processes.names(sandbox)):
         raise RunningError(f"a network runs already in {sandbox.directory}; end it with: make down")
     signal.signal(signal.SIGTERM, _interrupt)
-    # After somebody has killed a container, the files of its sandbox can still exist, although no process of the
-    # sandbox runs.
+    # If the sandbox's container was killed, files of the earlier sandbox remain, although none of its processes runs.
+    # The new sandbox must start without these files.
     shutil.rmtree(sandbox.directory, ignore_errors=True)
     try:
         up(sandbox, report)

@@ -1,6 +1,7 @@
-"""Probes the claims in the tokens of GitHub Actions. A workflow uses such a token to deploy.
+"""Checks the claims in the OIDC tokens that GitHub Actions issues to workflow jobs. A workflow that deploys a stack
+logs in to the clouds with such a token.
 
-The probe runs in a job of a workflow that has the permission `id-token: write`.
+The probe itself must run in a workflow job that has the permission `id-token: write`.
 """
 
 from __future__ import annotations

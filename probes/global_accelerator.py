@@ -97,8 +97,9 @@ def _address(account: AwsAccount) -> str:
 
 
 def _aliases(account: AwsAccount, accelerator: str) -> Iterator[Fact]:
-    """Yields three facts about alias records for accelerators in a hosted zone of Route 53. `accelerator` is the DNS
-    name of an accelerator with IPv4 addresses.
+    """Checks how Route 53 treats alias records for accelerators. Yields one fact for each of three cases: an A alias of
+    an existing accelerator is accepted, an AAAA alias of an accelerator without IPv6 addresses is refused, and an alias
+    of a missing accelerator is refused. `accelerator` is the DNS name of an accelerator that has only IPv4 addresses.
     """
     zone, missing = HostedZone(account), "a0000000000000000.awsglobalaccelerator.com"
     for label, kind, name, verdict, text in (

@@ -19,7 +19,8 @@ from probes.route53 import HostedZone
 _PAUSE_SECONDS = 0.25
 _ANSWERS = 10
 
-# Places for geolocation records. Each place contains Northern Virginia. The smallest place comes first.
+# Locations of geolocation records, from the most specific to the least specific. Each of them includes Northern
+# Virginia.
 _PLACES = {
     "state": {"CountryCode": "US", "SubdivisionCode": "VA"},
     "country": {"CountryCode": "US"},

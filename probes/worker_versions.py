@@ -1,5 +1,5 @@
-"""Probes the versions and deployments of workers. How do requests spread over the versions of a deployment? Which
-deployments does Cloudflare refuse? How does Workers Observability count the requests of each version?
+"""Checks the versions and deployments of Cloudflare workers: how Cloudflare distributes requests over the versions of a
+deployment, which deployments it refuses, and how Workers Observability counts the requests of each version.
 """
 
 from __future__ import annotations

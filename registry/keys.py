@@ -33,8 +33,9 @@ def initialize(
 ) -> list[str]:
     """Writes the missing secrets of an environment such as `prod`, and returns their names.
 
-    The secret of the shields gets the missing replicas in the regions `replicas`. The secrets of PoPs on machines of
-    our own get replicas in the regions `pop_replicas`. Secrets Manager then keeps each replica equal to its secret.
+    Also replicates the secret of the shields (regional caches) to the regions `replicas`, and the secrets of our own
+    PoPs to the regions `pop_replicas`. Existing replicas stay unchanged. Secrets Manager keeps each replica equal to
+    its secret.
 
     `kv_token` is a Cloudflare API token that may edit Workers KV. Cloud functions write token entries with this API
     token. If `kv_token` is empty and its secret does not exist yet, the function writes the other secrets and then

@@ -141,8 +141,9 @@ def prediction_limits(setting: Prediction | None) -> PredictionArgs | None:
 
 
 def memory_limits(setting: Memory | None) -> MemoryArgs | None:
-    """Returns the size limits of the memory tier (workers/edge/src/memory.ts) in bytes: of all objects together, and of
-    one object. Returns None if the memory tier is off.
+    """Converts the setting for the memory tier, the object cache in each isolate's memory, to size limits in bytes. One
+    limit is for all objects together, and one for a single object. Returns None if the memory tier is off
+    (workers/edge/src/memory.ts).
     """
     if setting is None:
         return None

@@ -101,8 +101,8 @@ _EC2_PARAMETERS = {
     "VpcEndpointIds": "vpc-endpoint",
     "VpcId": "vpc",
 }
-# Lists the types of resources that an EC2 operation needs permissions for, if the call contains no ID of the type. Most
-# of these operations create the resource (Service Authorization Reference).
+# Maps EC2 operations to the types of resources that IAM checks even if the call contains no ID of such a resource. Most
+# of these operations create the resource, so it has no ID yet (Service Authorization Reference).
 _EC2_WITHOUT_ID = {
     "AllocateAddress": ("elastic-ip",),
     "CreateInternetGateway": ("internet-gateway",),

@@ -125,8 +125,7 @@ def _absolute(name: str) -> str:
 def _routed(record: Mapping[str, Any], zone: FakeZone) -> _Routed:
     target: Mapping[str, Any] = record.get("AliasTarget") or {}
     name, of = _absolute(target.get("DNSName", "")), target.get("HostedZoneId")
-    # A record set with the weight 0 must have this weight in `policies`. `!= False` would leave out this weight,
-    # because 0 equals False in Python.
+    # A weight of 0 must stay in `policies`. `!= False` would drop it, because Python treats 0 and False as equal.
     policies = {name: record[name] for name in _POLICIES if record.get(name) is not None and record[name] is not False}
     return _Routed(policies, name if of == zone.resource_id else None, name if of == ACCELERATORS_ZONE else None)
 

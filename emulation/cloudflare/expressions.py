@@ -239,8 +239,8 @@ def _tokens(expression: str) -> Sequence[str]:
 
 
 def _network(text: str) -> list[int]:
-    """Returns the first address of an IPv4 network and the length of the network's prefix. Returns an empty list for an
-    IPv6 network, because clients of the emulated PoPs have IPv4 addresses.
+    """Converts an IPv4 network to a list of two numbers: the first address and the prefix length. Returns an empty list
+    for an IPv6 network, because clients of the emulated PoPs have only IPv4 addresses.
     """
     network = ipaddress.ip_network(text)
     return [int(network.network_address), network.prefixlen] if network.version == 4 else []

@@ -123,9 +123,11 @@ def _script(store: StateStore, account: str, name: str) -> Json:
 
 
 def _uploaded(store: StateStore, account: str, name: str, options: Sequence[str]) -> Json:
-    """Reads a worker script from the request's multipart form and returns the JSON document that the emulation stores.
+    """Reads an uploaded worker script from the request's multipart form. Returns the JSON document that the emulation
+    stores.
 
-    `options` are the members that the part `metadata` may have. Raises ApiError when the form or the script is invalid.
+    `options` lists the optional fields of the JSON object in the form's part `metadata`. Raises ApiError when the form
+    or the script is invalid.
     """
     if not SCRIPT_NAME.fullmatch(name):
         raise ApiError(400, 10016, f"script name {name!r}: lower case letters, digits, _ and -, at most 63")

@@ -29,7 +29,7 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
 from emulation.loopback_grpc import serve
 
-# The number of seconds between two checks whether the Pulumi engine still runs.
+# The interval, in seconds, at which the language host checks whether the Pulumi engine still runs.
 _CHECK_SECONDS = 1.0
 
 

@@ -22,7 +22,7 @@ _PACKAGE_FILES = {
     "libnginx-mod-http-set-misc": "/usr/share/nginx/modules/ngx_http_set_misc_module.so",
     "modsecurity-crs": "/usr/share/modsecurity-crs",
 }
-# Packages with a module of Python.
+# Debian packages of Python modules. Maps each package to the name of its module.
 _PACKAGE_MODULES = {"python3-boto3": "boto3"}
 
 

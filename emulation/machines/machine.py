@@ -88,8 +88,8 @@ class Machine:
         self._state.write_text(json.dumps(state))
 
     def _empty_memory(self) -> None:
-        """Does to a machine's directory what a reboot does to the disk: /run, which is in memory, is empty, and systemd
-        then creates the directories that tmpfiles.d lists.
+        """Emulates what a reboot does to a machine's files. Deletes /run, because a real machine keeps it in memory and
+        loses it. Then creates the directories that the machine's tmpfiles.d files list, as systemd does at boot.
         """
         shutil.rmtree(self._place.root / "run", ignore_errors=True)
         for file in sorted((self._place.root / "etc/tmpfiles.d").glob("*.conf")):

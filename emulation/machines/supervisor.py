@@ -84,7 +84,9 @@ class Supervisor:
         return processes.pid_of(self._sandbox, self._name) is not None
 
     def restart(self) -> bool:
-        """Ends the service if it runs, and starts it. Returns whether a process of the service has started."""
+        """Restarts the service, or starts it if it does not run. Returns whether a process of the service runs
+        afterwards.
+        """
         processes.stop(self._sandbox, self._name)
         self._start_service(time.monotonic())
         return self.is_active()
@@ -122,7 +124,8 @@ class Supervisor:
         the files in user data (substitutions.py).
         """
         for file in (self._place.root / "usr/local/bin").glob("*"):
-            # The link `workerd` leads to the host's binary of more than 100 MB, which the machine has not fetched.
+            # The symbolic link `workerd` points to a binary of the host. The binary needs no changes, and a read of its
+            # more than 100 MB would take too long.
             if file.is_symlink():
                 continue
             with suppress(UnicodeDecodeError, FileNotFoundError):

@@ -34,7 +34,7 @@ with socket.socket(socket.AF_UNIX) as manager:
 
 
 class Controlled(Protocol):
-    """A service that a machine's programs can control."""
+    """A systemd service that the programs of an emulated machine can control with `systemctl`."""
 
     def is_active(self) -> bool: ...
     def restart(self) -> bool: ...

@@ -173,8 +173,9 @@ def parse_target(name: str, text: str) -> tuple[str, ...]:
 
 
 def template_of(unit: str) -> tuple[str, str]:
-    """Returns the name of the file that describes a systemd unit, and the instance's name, or an empty text if the unit
-    is no instance of a template (systemd.unit(5): the unit `name@instance.service` has the template `name@.service`).
+    """Splits the name of a systemd unit. Returns the name of the file that defines the unit, and the name of the
+    instance. The instance name is empty if the unit is not an instance of a template. For example, the unit
+    `name@instance.service` has the template `name@.service` (systemd.unit(5)).
     """
     name, at, rest = unit.partition("@")
     if not at:

@@ -81,8 +81,10 @@ def in_machine(root: Path, service: systemd.Service, command: systemd.Command) -
 
 
 def _read_only_mounts(root: Path, writable: Sequence[str] | None) -> list[tuple[str | Path, ...]]:
-    """Returns the mounts with which a machine's root directory is read-only except for some paths, and for /dev
-    (systemd.exec(5), `ProtectSystem=strict`). A mount of a path that does not exist fails, and so does the service.
+    """Returns the arguments of the `mount` commands that make a machine's root directory read-only, as
+    `ProtectSystem=strict` does (systemd.exec(5)). /dev and the paths in `writable` stay writable. If a path in
+    `writable` does not exist, its mount fails, and the service does not start. If `writable` is None, no mounts are
+    needed.
     """
     if writable is None:
         return []
@@ -92,8 +94,8 @@ def _read_only_mounts(root: Path, writable: Sequence[str] | None) -> list[tuple[
 
 
 def _limits(service: systemd.Service) -> list[str]:
-    """Returns the start of a command line that limits the command that follows to a service's user, capabilities and
-    privileges.
+    """Returns the `setpriv` command that limits a service to the user, the capabilities and the privileges in its unit
+    file. The caller appends the service's own command. Returns an empty list if the unit file sets no limits.
     """
     options: list[str] = []
     if service.user:

@@ -44,8 +44,8 @@ def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -
         severity="CRITICAL",
         runbook=f"{_RUNBOOK}#cloud-storage-breaks",
     )
-    # Responses with the status 404 also count as refused requests. A 404 is no fault, because package managers often
-    # request packages that do not exist. The threshold is therefore half of all requests.
+    # Responses with the status 404 also count as refused requests, although package managers often request packages
+    # that do not exist. To tolerate these requests, the alarm goes off only when half of all requests are refused.
     yield _error_share_alarm(
         f"{name}-refuses",
         f"Cloud Storage refuses half of all requests for {what}, or lacks the requested objects",

@@ -103,7 +103,9 @@ class MemoryArgs:
 
     @property
     def binding(self) -> str:
-        """Returns the limits of the memory tier as JSON, which is the value of the edge worker's binding MEMORY."""
+        """Returns the limits of the memory tier (the object cache in each isolate's memory) as JSON. This JSON is the
+        value of the edge worker's binding MEMORY.
+        """
         return json.dumps(asdict(self))
 
 

@@ -19,7 +19,7 @@ _DEBIAN = "136693071363"
 # Matches instance types with ARM processors. These types have a `g` after the generation (EC2 User Guide, "Instance
 # type naming conventions").
 _GRAVITON = re.compile(r"[a-z]+\d+g")
-_ROOT_GIB = 16  # enough for the system and its logs, because the caches are on the instance's local NVMe disks
+_ROOT_GIB = 16  # the root disk has only the system and its logs; the caches are on local NVMe disks
 
 Architecture = Literal["amd64", "arm64"]
 

@@ -82,11 +82,11 @@ class SpannerChanges:
 
 
 class Metadata(HasAlarms, Protocol):
-    """The attributes of the metadata database that the registry and other parts of the network use. The component for
-    DynamoDB and the component for Spanner both have these attributes. `changes` is for parts of the network that read
-    the stream of the database's changes.
+    """The interface through which the other components of a stack use the metadata database. The components for
+    DynamoDB and for Spanner both implement it.
 
-    `table` is the name of the table in the database. `project` is the Google Cloud project. On AWS, `project` is None.
+    `table` is the name of the table in the database. `project` is the Google Cloud project, or None if the database is
+    on AWS. `changes` describes the database's change stream.
     """
 
     @property

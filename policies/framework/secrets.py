@@ -58,7 +58,7 @@ def _unpacked(text: str) -> Iterator[str]:
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")
         data = base64.b64decode(letters[: len(letters) // 4 * 4])
-        with suppress(zlib.error):  # the function skips data that is no gzip file
+        with suppress(zlib.error):  # data that is not a gzip file holds no packed text
             yield zlib.decompressobj(wbits=_GZIP).decompress(data).decode(errors="replace")
 
 

@@ -249,8 +249,8 @@ def _is_unknown(binding: Properties) -> bool:
 
 
 def _recognized_secrets(code: str) -> list[str]:
-    """Returns the kinds of secrets that the edge worker's code contains. Leaves out long random texts, because compiled
-    code contains many texts that only look random.
+    """Returns the kinds of secrets that the edge worker's code contains, such as npm tokens. Ignores long random
+    strings without a known format, because compiled code contains many harmless strings that look random.
     """
     return [found for found in secrets_in(code) if found != "a long random text"]
 

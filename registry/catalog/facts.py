@@ -197,11 +197,12 @@ def _changed(title: str, change: Change, at: str, there: _Read) -> list[Put]:
 
 
 def _put(title: str, partition: str, fact: Fact, at: str, there: _Read) -> list[Put]:
-    """Returns the write of a metadata record. Returns no write if the record already exists with the same content.
+    """Returns a list with the database write that stores a metadata record. The list is empty if the record already
+    exists with the same content.
 
     The write fails if another process changes the record before the commit.
 
-    Raises RegistryError if an immutable record exists with another content.
+    Raises RegistryError if the record is immutable and already exists with different content.
     """
     found = there[partition, fact.name]
     if found is not None and encoded(found.document["content"]) == encoded(fact.content):

@@ -20,8 +20,8 @@ from registry.ecosystems.package_json import normalized
 from registry.ecosystems.successors import with_co_downloads, without_co_downloads
 from registry.ecosystems.upstream import PACKAGE
 
-# The kind of metadata record that marks a version as published under another dist-tag than `latest`. npm's registry
-# does not move `latest` to such a version.
+# The kind of metadata record that marks a version as published under a dist-tag other than `latest`. As in npm's
+# registry, the publication of such a version does not change `latest`.
 PRELIMINARY = "published-under"
 # The fields of a version that npm's abbreviated packument contains.
 _ABBREVIATED = {

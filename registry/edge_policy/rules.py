@@ -155,9 +155,9 @@ def _patterns(value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
 
 
 def each_of(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, ...]:
-    """Calls `check` with each of `texts`. `texts` are the values of one field of a rule. Returns `texts`.
+    """Checks each value in a field of a rule with the function `check`. Returns the values unchanged.
 
-    Raises ValueError if `check` refuses a text. The message begins with the first refused text.
+    Raises ValueError if `check` refuses a value. The message begins with the first refused value.
     """
     for text in texts:
         try:

@@ -40,8 +40,8 @@ _BATCH = 25
 # total time would therefore grow with the square of the number of items.
 _DELIVERED_AFTER = 200
 
-# Matches the text directly after the kind in a reason. A reason says why an import leaves a part out, and begins with
-# the kind of this part. For example, the kind is `layer` in `layer sha256:…: the source does not have it`.
+# The import reports why it leaves out a part of an item. Such a message begins with the kind of the part, for example
+# `layer` in `layer sha256:…: the source does not have it`. This pattern matches the characters that follow the kind.
 _KIND_ENDS = re.compile(r":| sha(?:256|512):")
 
 Progress = Callable[["Imported"], None]

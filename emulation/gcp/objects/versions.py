@@ -220,8 +220,9 @@ class Versions:
             return self._connection.execute(statement, parameters).fetchall()
 
     def copied(self, document: Json) -> Draft:
-        """Copies the content of a Cloud Storage object version into a new draft, from which `write` creates the copied
-        object."""
+        """Copies the content of a Cloud Storage object version into a draft, which is content without an object
+        version. `write` then creates the copied object from the draft.
+        """
         path = self._content_directory / f"draft-{self._number()}"
         shutil.copyfile(self.path(document), path)
         return Draft(path, int(document["size"]), document["md5Hash"], document["crc32c"])

@@ -1,5 +1,6 @@
-"""Handles the certificates of AWS Certificate Manager, and the resource that waits until a certificate is validated,
-for the emulated AWS provider."""
+"""Emulates how Pulumi's AWS provider manages certificates of AWS Certificate Manager, and the resource that waits until
+a certificate is validated.
+"""
 
 from __future__ import annotations
 

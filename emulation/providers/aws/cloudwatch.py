@@ -1,4 +1,4 @@
-"""Handles the CloudWatch resources of the emulated AWS provider: alarms on one metric, and dashboards."""
+"""Emulates how Pulumi's AWS provider manages CloudWatch dashboards, and CloudWatch alarms on a single metric."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Handles DynamoDB tables of the emulated AWS provider, with recovery, encryption, streams, expiry, deletion
-protection, and replicas in other regions."""
+"""Emulates how Pulumi's AWS provider manages DynamoDB tables, with point-in-time recovery, encryption, streams, expiry
+of items (TTL), deletion protection, and replicas in other regions.
+"""
 
 from __future__ import annotations
 

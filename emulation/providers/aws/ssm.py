@@ -1,4 +1,4 @@
-"""Handles the parameters of AWS Systems Manager Parameter Store for the emulated AWS provider."""
+"""Emulates how Pulumi's AWS provider manages the parameters of AWS Systems Manager Parameter Store."""
 
 from __future__ import annotations
 

@@ -36,8 +36,9 @@ class CustomHostname(Scoped):
 
 
 class FallbackOrigin:
-    """Handles the fallback origin for custom hostnames of a Cloudflare zone. Each zone has one fallback origin, so the
-    Pulumi id of a fallback origin is the zone's id.
+    """Creates, reads, updates and deletes the fallback origin of a Cloudflare zone, to which Cloudflare sends the
+    requests for the zone's custom hostnames. A zone has only one fallback origin, so the zone's id is also the Pulumi
+    id of the fallback origin.
     """
 
     resource = pulumi_cloudflare.CustomHostnameFallbackOrigin

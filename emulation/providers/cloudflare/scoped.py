@@ -15,8 +15,9 @@ from emulation.providers.handler import CloudError, Created, Properties, Replace
 
 
 class Scoped(ReplacedBeforeDeletion):
-    """Handles one Cloudflare resource type. A subclass defines the Pulumi type, and returns the object in Cloudflare's
-    SDK whose methods call the API endpoints of this type.
+    """The base class of the handlers for Cloudflare resource types that belong to an account or a zone. Each subclass
+    serves one resource type. Its property `_api` returns the object in Cloudflare's SDK whose methods call the API
+    endpoints of this type.
     """
 
     resource: type[pulumi.CustomResource]

@@ -1,4 +1,6 @@
-"""Handles Cloudflare zones, their settings and DNS records, and the list of Cloudflare's own addresses."""
+"""Emulates how Pulumi's Cloudflare provider manages zones, zone settings and DNS records. Also serves data sources,
+such as the list of Cloudflare's own IP networks.
+"""
 
 from __future__ import annotations
 

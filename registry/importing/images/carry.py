@@ -114,10 +114,9 @@ class Carrier:
         return [reason for each in running if (reason := each.result())]
 
     def _carrying(self, source: SourceRepository, part: oci.Part) -> Future[str]:
-        """Starts to copy an image's config or layer, and returns the future of the copy. The import may already copy or
-        have copied the same config or layer for another image. In this case, returns the future of the earlier copy.
-
-        A copy that failed is started again.
+        """Starts to copy an image's config or layer to the origin, and returns the future of the copy. Images can share
+        configs and layers, so the import copies each of them only once. If an earlier copy runs or has succeeded,
+        returns the future of that copy. If the earlier copy has failed, starts a new one.
         """
         with self._lock:
             there = self._parts.get(part.key)

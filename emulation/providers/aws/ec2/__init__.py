@@ -1,5 +1,5 @@
-"""Handles the EC2 resources of the emulated AWS provider: the network and the firewall of a shield (a regional cache),
-and the shield's machines and their addresses.
+"""Emulates how Pulumi's AWS provider manages the EC2 resources of a shield (a regional cache): its network, its
+firewall, its machines and their addresses.
 """
 
 from emulation.providers.aws.ec2 import firewall, machines, network

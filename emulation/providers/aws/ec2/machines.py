@@ -20,8 +20,8 @@ from emulation.providers.handler import Handler, Properties, ReplacedBeforeDelet
 
 
 class _Unnamed(Described, ReplacedBeforeDeletion):
-    """Handles an EC2 resource type whose resources have no unique names. An old and a new resource can therefore exist
-    at the same time.
+    """The handler of an EC2 resource type whose resources need no unique names. Pulumi can therefore create the
+    replacement of a resource before it deletes the old resource.
     """
 
 

@@ -1,5 +1,5 @@
-"""Handles the network of a shield (a regional cache) for the emulated AWS provider: VPC, subnets, routes and the VPC
-endpoint of S3.
+"""Emulates how Pulumi's AWS provider manages the network of a shield (a regional cache): the VPC, subnets, routes, and
+the VPC endpoint for S3.
 """
 
 from __future__ import annotations
