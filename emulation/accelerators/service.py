@@ -31,7 +31,7 @@ class AcceleratorService:
     def __init__(self, sandbox: Sandbox) -> None:
         self._accelerators = Accelerators(sandbox.aws_url)
         self._locations = {sandbox.client_location_address(each): each for each in CLIENT_LOCATIONS}
-        # The health checks need no function that looks up host names, because endpoints have only IP addresses.
+        # The endpoints of accelerators are IP addresses, so the health checks never resolve a host name.
         self._checks = HealthChecks(lambda _: ())
         self._random = SystemRandom()
         self._configuration = Configuration()

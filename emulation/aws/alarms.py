@@ -182,8 +182,8 @@ def _message(alarm: Any, before: State) -> dict[str, Any]:
 
 
 def _expect_emulated(requested: dict[str, Any]) -> None:
-    """Raises InvalidParameterValue for a CloudWatch alarm that the emulation could never evaluate. CloudWatch uses this
-    error for invalid alarms.
+    """Raises InvalidParameterValue for a CloudWatch alarm with parameters that the emulation does not support. The real
+    CloudWatch returns this error for invalid parameters.
     """
     unknown = [name for name in _UNSUPPORTED if requested.get(name)]
     if unknown:

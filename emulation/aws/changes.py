@@ -1,8 +1,8 @@
 """Counts the changes that clients make to the emulated AWS. While a count stays the same, the processes of a sandbox
 need not list all resources of all regions again.
 
-A real AWS has no such API, because its hypervisors and its Lambda learn of a change at once. In a sandbox, separate
-processes run the machines and the functions, and learn of changes through this API.
+In a sandbox, the machines and the functions run in other processes than the emulated AWS API. These processes poll the
+counts to learn of changes. The real AWS has no such API.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class Changes:
 
 
 class ChangedRegions:
-    """Tells in which regions resources of some AWS services may have changed. `url` is the URL of the emulated AWS."""
+    """Finds the regions in which resources of the given AWS services may have changed. Callers then list the resources
+    of these regions only. `url` is the URL of the emulated AWS.
+    """
 
     def __init__(self, url: str, services: Collection[str]) -> None:
         self._url = url

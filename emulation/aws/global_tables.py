@@ -37,8 +37,8 @@ _Key = tuple[DynamoType, DynamoType | None]
 @dataclass
 class _GlobalTable:
     """A DynamoDB global table. `regions` lists the regions with a replica. Each region has its own copy of each item,
-    and the copy in one region may be older than the copy in another region. `written` maps each copy of an item (a
-    region and the item's key) to a time. At this time, a client wrote the version of the item that the copy has.
+    and the copy in one region may be older than the copy in another region. `written` maps a region and an item's key
+    to the time at which a client wrote the version of the item that the region has.
     """
 
     regions: list[str]

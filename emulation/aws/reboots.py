@@ -19,7 +19,8 @@ from moto.ec2.models.instances import Instance
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
-# The path at which GET answers the counts as a JSON object, such as `{"i-0123": 2}`, without those that are zero.
+# The URL path at which clients read how often each instance was rebooted. The response is a JSON object, such as
+# `{"i-0123": 2}`. It omits instances that were never rebooted.
 PATH = "/_artifact-edge/reboots"
 
 

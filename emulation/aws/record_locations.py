@@ -28,7 +28,7 @@ _LARGEST_BIAS = 99
 # the field of the Route 53 API that selects this policy.
 _MOST = {"Weight": 100, "Region": 100, "GeoLocation": 100, "MultiValueAnswer": 100, "GeoProximityLocation": 30}
 
-# The fields of record sets whose values must differ among all record sets of one name and type.
+# Two record sets with the same name and type cannot have the same value in one of these fields.
 _DISTINCT = ("GeoLocation", "Region")
 
 
@@ -45,8 +45,8 @@ def fault(record: Mapping[str, Any]) -> str | None:
 
 def conflict(record: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str | None:
     """Returns why Route 53 refuses the record set `record`, or None if it accepts the record set. `others` are the
-    existing record sets of the same name and type. The reason is that two record sets share a location or region, or
-    that there are too many record sets.
+    existing record sets of the same name and type. Route 53 refuses the record set if one of them has the same location
+    or region, or if there are too many of them.
     """
     for field in _DISTINCT:
         if record.get(field) and any(other.get(field) == record[field] for other in others):

@@ -1,5 +1,6 @@
-"""Serves the emulated AWS API of a sandbox at one address for all services. The API is moto with the project's
-corrections.
+"""Serves the emulated AWS API of a sandbox (emulated clouds on this machine). All AWS services share one address.
+
+The emulation uses the library moto, and replaces the parts of moto that differ from AWS.
 """
 
 from __future__ import annotations

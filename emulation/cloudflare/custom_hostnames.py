@@ -31,7 +31,9 @@ _SSL = ("method", "settings", "type", "wildcard")
 
 
 def no_dns(name: str, type: str) -> Sequence[str]:
-    """Resolves no DNS name. Tests that need no DNS use this function as the resolver of the emulated Cloudflare."""
+    """Returns an empty list for every DNS name. Tests that need no DNS use this function as the resolver of the
+    emulated Cloudflare.
+    """
     return []
 
 

@@ -120,7 +120,8 @@ class NoPops:
 
 
 def deployment(store: StateStore) -> Deployment:
-    """Returns what the PoPs must run according to the stored state of the emulated Cloudflare account.
+    """Returns the scripts, routes, certificates and rules that the PoPs must serve, from the stored state of the
+    emulated Cloudflare account.
 
     All zones share one set of PoPs. If the zones have different settings, the PoPs use the most permissive setting.
     """

@@ -149,7 +149,7 @@ class Functions:
             try:
                 url = self._client(region).get_function_url_config(FunctionName=code.name)["FunctionUrl"]
             except ClientError:
-                # Lambda's API answers this request with an error if the function has no URL.
+                # Lambda answers GetFunctionUrlConfig with an error if the function has no URL.
                 continue
             yield httpx.URL(url).host, code.arn
 

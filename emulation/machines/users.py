@@ -22,7 +22,8 @@ from emulation.machines import systemd
 _FILES = ("etc/passwd", "etc/group", "etc/resolv.conf")
 # The file with the certificate authorities that programs on a machine with its own users trust.
 AUTHORITIES = "etc/ssl/public.pem"
-# The numbers that adduser gives to system users on Debian: FIRST_SYSTEM_UID to LAST_SYSTEM_UID of adduser.conf(5).
+# The user and group IDs that adduser assigns to system users on Debian: FIRST_SYSTEM_UID to LAST_SYSTEM_UID of
+# adduser.conf(5).
 _SYSTEM_IDS = range(100, 1000)
 
 
@@ -54,7 +55,7 @@ def has_own_users(root: Path) -> bool:
 
 
 def ids(root: Path, name: str) -> tuple[int, int] | None:
-    """Returns the numbers of a machine's user and of the user's group, or None if the machine has no such user."""
+    """Returns the UID and the GID of a machine's user, or None if the machine has no such user."""
     if has_own_users(root):
         return dict(_entries(root / _FILES[0])).get(name)
     try:
@@ -65,7 +66,9 @@ def ids(root: Path, name: str) -> tuple[int, int] | None:
 
 
 def in_machine(root: Path, service: systemd.Service, command: systemd.Command) -> Sequence[str]:
-    """Returns the arguments of a process that runs a command of a service on a machine with users of its own."""
+    """Returns the command line that runs a service's command on a machine that has its own lists of users and groups.
+    The command runs in a mount namespace with these lists in /etc.
+    """
     mounts = [("--bind", root / file, f"/{file}") for file in _FILES]
     limits: list[str] = []
     if not command.privileged:
@@ -131,8 +134,8 @@ def _free_number(users: Path, groups: Path) -> int:
 
 
 def _entries(file: Path) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Yields the names in a list of users or groups, each with the numbers of the user and the group (passwd(5),
-    group(5)).
+    """Yields each name in a file of users or groups, with two IDs. For a user, they are the UID and the GID
+    (passwd(5)). For a group, both are the GID (group(5)).
     """
     for line in file.read_text().splitlines():
         name, _, first, second, *_ = [*line.split(":"), ""]

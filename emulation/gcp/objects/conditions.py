@@ -56,7 +56,7 @@ class Conditions:
 def expect_deletable(version: Json, now: float) -> None:
     """Raises Refused while a retention configuration protects a version of a Cloud Storage object from deletion.
 
-    This check does not apply when a version becomes noncurrent, because the bucket keeps a noncurrent version.
+    A change that only makes the version noncurrent needs no check, because the bucket keeps noncurrent versions.
     """
     retention = version.get("retention")
     if retention and seconds(retention["retainUntilTime"]) > now:
