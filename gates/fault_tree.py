@@ -16,8 +16,8 @@ Losses = frozenset[str]
 
 @dataclass(frozen=True)
 class Need:
-    """Something that a part of a read path needs to work. `what` describes the need, such as a shield (a regional
-    cache). `alternatives` lists the parts that can meet the need. One working alternative is enough.
+    """Something without which a part of a read path does not work. `what` describes this need, such as a shield (a
+    regional cache). `alternatives` lists the parts that can meet the need. One working alternative is enough.
     """
 
     what: str

@@ -17,9 +17,9 @@ class Shift:
     """How a plan changes the targets that clients reach. A root is a DNS name that clients use, such as
     `packages.example.com`. DNS records can direct clients from a root to other names.
 
-    `before` and `after` map each name to its targets. `arrived[root][name]` and `arriving[root][name]` are the share of
-    the root's clients that look up the name. `before` and `arrived` describe the time before the plan is applied,
-    `after` and `arriving` the time afterwards.
+    `before` and `after` map each name to its targets, before and after the plan is applied. `arrived[root][name]` is
+    the share of the root's clients that look up the name before the plan is applied. `arriving[root][name]` is this
+    share after the plan is applied.
     """
 
     before: Mapping[str, Split]

@@ -166,8 +166,9 @@ def _weight(record: Resource, limits: Limits) -> float:
         return float(failover[0].get("type") != "SECONDARY")
     share = limits.shares.get(str(record.inputs.get("setIdentifier", "")), 1.0)
     proximity: Mapping[str, Any] = record.inputs.get("geoproximityRoutingPolicy") or {}
-    # Route 53 chooses the region for which distance * (1 - bias / 100) is smallest. The function therefore uses 1 / (1
-    # - bias / 100) as an estimate of the region's weight.
+    # Route 53 chooses the region for which distance * (1 - bias / 100) is smallest, so a larger bias attracts more
+    # clients. How many more depends on the clients' locations, which the plan does not contain. As an estimate, the
+    # function multiplies the region's share of clients by 1 / (1 - bias / 100).
     return share / (1 - float(proximity.get("bias") or 0) / 100)
 
 

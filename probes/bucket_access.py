@@ -11,8 +11,7 @@ from probes.aws import AwsAccount, allow, answer, is_denied, refusal
 from probes.fact import Fact, Probe
 from probes.waiting import becomes_true
 
-# STS permits no shorter duration for a session of a role, in seconds (STS API Reference, "AssumeRole":
-# DurationSeconds).
+# The minimum duration of a role session, in seconds (STS API Reference, "AssumeRole": DurationSeconds).
 _SESSION_SECONDS = 900
 _LATER_SECONDS = 120.0  # seconds to wait until S3 applies a new bucket policy, or refuses an expired session
 

@@ -22,7 +22,7 @@ _TIMEOUT_SECONDS = 150.0
 class GoogleProject:
     """The Google Cloud project in which probes create resources. `session` has the credentials of the project.
 
-    The names of all resources contain the text `run`. It differs for each run, and two runs at the same time therefore
+    `run` is the random ID of one run of the probes. It is part of the name of each resource, so that simultaneous runs
     use different names. `cleanup` deletes the resources when a probe ends.
     """
 

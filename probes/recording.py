@@ -52,8 +52,8 @@ class Answer:
 class Recording:
     """The responses of a cloud during one run of a probe, in order.
 
-    The names of all resources of this run contain the text `run`. The recording replaces this text with a placeholder.
-    Recordings of two runs can therefore be compared.
+    `run` is the random ID of this run, which is part of the name of each resource. The recording replaces the ID with a
+    placeholder, so that recordings of different runs can be compared.
     """
 
     def __init__(self, run: str) -> None:

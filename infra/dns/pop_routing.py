@@ -24,8 +24,8 @@ MOST_GEOPROXIMITY_REGIONS = 30
 
 @dataclass(frozen=True)
 class PopRegions:
-    """What the DNS records for the regions of our own PoPs need. `biases` maps each region to the bias of its
-    geoproximity record. `latency_records` are the latency records of `pops.<zone>`, one for each region.
+    """The regions with PoPs of our own, and the DNS zone for their records. `biases` maps each of these regions to the
+    bias of its geoproximity record. `latency_records` are the latency records of `pops.<zone>`, one for each region.
     """
 
     zone_id: pulumi.Input[str]

@@ -27,8 +27,8 @@ class NetworkArgs:
 
 
 class Network(Protocol):
-    """The attributes that the network of one region's shields (regional caches) offers to the machines in it, on AWS
-    and on Google Cloud.
+    """The network of one region's shields (regional caches), on AWS or on Google Cloud. The program creates the shield
+    machines with the values of these attributes.
     """
 
     network_id: pulumi.Output[str]

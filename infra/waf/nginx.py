@@ -25,8 +25,8 @@ _CONNECTIONS_OF_CLIENT = 15
 
 
 def values(args: WafArgs) -> Mapping[str, str]:
-    """Returns the values of the placeholders in NGINX's configuration. The values follow from the arguments of the
-    component `Waf`.
+    """Returns the values of the placeholders in NGINX's configuration. `args` are the arguments of the component
+    `Waf`.
     """
     return {
         "ALLOWED_NETWORKS": _networks(args.allow.addresses),

@@ -92,8 +92,8 @@ def outside_principals(
 
 
 def unbound_services(statement: Properties) -> list[str]:
-    """Returns the AWS services that an IAM statement allows to act on behalf of any account. The statement has no
-    condition that restricts these accounts.
+    """Returns the AWS services that an IAM statement allows to act on behalf of any account. Returns an empty list if a
+    condition restricts the statement to named principals, sources or networks.
     """
     return principals(statement, "Service") if allows(statement) and not is_restricted(statement) else []
 

@@ -1,4 +1,4 @@
-"""Policies that make alarms reach the on-call engineers."""
+"""Policies that check whether alarms go off and reach the on-call engineers."""
 
 from __future__ import annotations
 

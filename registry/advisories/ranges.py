@@ -20,8 +20,8 @@ from packaging.version import InvalidVersion, Version
 
 Ecosystem = Literal["npm", "pypi"]
 Kind = Literal["fixed", "introduced", "last_affected", "limit"]
-# A span of affected versions. It contains the positions of the first and the last affected version. A position is an
-# integer for a version, which the docstring of this module defines. A span without a second position has no end.
+# A span of affected versions: the positions of the first and the last affected version. A span with only one position
+# has no end. The docstring of this module says which integer is the position of a version.
 Span = Sequence[int]
 # An event in a version range of an OSV record. It consists of the kind of the event and a version. A span of affected
 # versions starts or ends at this version. The version `0` of an event `introduced` comes before all versions. The
@@ -153,9 +153,9 @@ class Bounds:
             yield from _cut(start, None, limit)
 
     def _position(self, event: Event) -> int | None:
-        """Returns the position of the version in an event of an OSV range. Positions are integers for versions (see the
-        docstring of this module). Returns None for the version `*` of an event `limit`, because this version is later
-        than all others.
+        """Returns the position of the version in an event of an OSV range. The docstring of this module says which
+        integer is the position of a version. Returns None for an event `limit` with the version `*`, which comes after
+        all versions.
         """
         kind, text = event
         if _is_special(kind, text):

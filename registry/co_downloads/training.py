@@ -31,8 +31,8 @@ class Settings:
     The training does not use these days.
 
     The model contains a pair of packages if at least `support` installs have both packages. In addition, at least
-    `confidence` percent of the installs with the first package must also have the second package. `most` is the maximum
-    number of successors of a package.
+    `confidence` percent of the installs with the first package must also have the second package. The second package is
+    then a successor of the first. A package has at most `most` successors.
     """
 
     held_out_days: int = 7

@@ -110,8 +110,9 @@ class Delivery:
         return list(dict.fromkeys(self.deliver_intents(pending).failed))
 
     def drain(self, until: float = math.inf) -> PassReport:
-        """Delivers the due changes in the outbox. Delivers changes that were never delivered first. Then come the
-        changes that wait for their second delivery.
+        """Delivers the due changes in the outbox. Changes that were never delivered come first. The others are due for
+        their second delivery. The registry delivers each change again when all older cached copies have expired
+        (registry/catalog/outbox.py).
 
         Starts no delivery after the time `until`, in seconds since 1970.
         """

@@ -185,7 +185,9 @@ def media_type_of(body: bytes, sent: str) -> str:
 
 
 def digest_of(source: Path | bytes, like: str) -> str:
-    """Returns the digest of a file or of bytes. Uses the algorithm of the digest `like`."""
+    """Returns the digest of a file or of bytes. `like` is an existing digest, and the new digest has the same
+    algorithm.
+    """
     algorithm = like.partition(":")[0]
     if isinstance(source, bytes):
         return f"{algorithm}:{hashlib.new(algorithm, source).hexdigest()}"

@@ -26,8 +26,8 @@ def releases(versions: Mapping[str, Mapping[str, Any]], latest: str, sizes: Mapp
     same minor number. `versions` maps versions to their objects in the packument. `sizes` maps versions to the sizes of
     their tarballs in bytes.
 
-    The function marks versions with large tarballs, and versions for some platforms only. The edge does not prefetch
-    the tarballs of marked versions. A tarball of unknown size counts as small.
+    The edge prefetches the tarball of a returned release if its field `prefetched` is true. The field is false if the
+    tarball is large, or if the version supports only some platforms. A tarball of unknown size counts as small.
     """
     highest: dict[tuple[int, int], str] = {}
     for version in sorted(versions, key=lambda each: _rank(each, versions[each])):

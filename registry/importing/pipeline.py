@@ -226,8 +226,8 @@ class Import:
         """Returns the data about an npm version from the registry that it is imported from. Returns None if `wanted` is
         not an npm version.
 
-        Adds a reason to `left_out` if the registry cannot be read. Also adds a reason for each statement of the
-        registry that the import does not copy.
+        If the registry cannot be read, adds the reason to `left_out`. Otherwise, adds a reason for each part of the
+        data that the import does not copy, such as the version's provenance.
         """
         found = wanted.upstream
         if found is None and wanted.registry:

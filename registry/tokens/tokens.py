@@ -206,8 +206,8 @@ def _update_edge(target: Target, changed: Sequence[Token]) -> str:
     items = [target.repository.item(PARTITION, token.digest) for token in changed]
     try:
         target.token_entries.update([record_of(item) for item in items if item is not None])
-    # The changed tokens are already committed to the metadata database. The database's change stream also brings them
-    # to the edge, so an error here is no failure of the command.
+    # The command has already committed the changed tokens to the metadata database, and the database's change stream
+    # also brings them to the edge. The command therefore succeeds, and only reports this error.
     except (CloudflareError, RegistryError) as error:
         return str(error)
     return ""

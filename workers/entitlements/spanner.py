@@ -89,9 +89,9 @@ class Spanner:
 
 
 def rows_of(answer: str) -> list[Row]:
-    """Returns the rows of a response to a query. Spanner sends the response as several parts. The parts are in a JSON
-    array; gRPC gateways send concatenated objects. If a part ends in the middle of a value, the next part continues the
-    value (`PartialResultSet`).
+    """Returns the rows of a response to a query. The response consists of several parts (`PartialResultSet`). Spanner
+    sends the parts as a JSON array, and gRPC gateways send them as concatenated JSON objects. If a part ends in the
+    middle of a value, the next part continues the value.
     """
     width, values, goes_on = 0, list[Any](), False
     for part in _parts(answer):

@@ -9,9 +9,9 @@ type Answer = Pick<Response, "headers" | "status">;
 type Described = Pick<ObjectRoute, "ecosystem" | "negotiated" | "digest">;
 
 /**
- * Names of two headers in copies that L1, the cache at the edge, stores together with the headers for clients
- * (finished_answers.ts). The two headers keep the values of X-Cache and Server-Timing from the response of the shield
- * (a regional cache). After a miss in L1, clients get these values.
+ * L1, the cache at the edge, stores some objects with the headers that clients get after a hit (finished_answers.ts).
+ * The two headers with these names then keep X-Cache and Server-Timing of the response from the shield (a regional
+ * cache). After a miss in L1, clients get the kept values.
  */
 export const BELOW_HEADER = "x-artifact-edge-below";
 export const BELOW_TIMING_HEADER = "x-artifact-edge-below-timing";
@@ -53,7 +53,7 @@ export function headersOf(route: Described, answer: Answer, milliseconds: number
 }
 
 /**
- * Returns whether L1, the cache at the edge, stores the answer together with the headers for clients
+ * Returns whether an answer of L1, the cache at the edge, already has the headers that clients get after a hit
  * (finished_answers.ts).
  */
 function isFinished({ headers }: Pick<Response, "headers">): boolean {

@@ -91,10 +91,11 @@ function versionIn({ part }: ObjectRoute): string | undefined {
 }
 
 /**
- * Returns a package's list of refusals. The list maps the ids of artifacts to the ids of the rules that refuse the
- * artifacts. Returns undefined when no shield (a regional cache) answers. `id` is the id of the requested artifact. If
- * a list in the isolate's memory lacks this id, the artifact may be newer than the list. The worker then fetches the
- * list again.
+ * Returns a package's list of refusals, which maps the ids of artifacts to the ids of the rules that refuse them.
+ * Returns undefined if the worker must fetch the list, and no shield (a regional cache) answers.
+ *
+ * `id` is the id of the requested artifact. If the list in the isolate's memory lacks this id, the artifact may be
+ * newer than the list, so the worker fetches the list again.
  */
 async function listedRefusals(
   key: string,

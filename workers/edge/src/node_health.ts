@@ -19,7 +19,7 @@ const LONGEST_BACK_OFF = 60_000;
 const LOSSES_OF_A_FAILURE = 3;
 
 interface Health {
-  failures: number; // how many of the latest requests to the shield node failed in a row
+  failures: number; // how many times in a row requests to the shield node have failed
   losses: number; // how many hedged requests in a row the shield node lost, because another node answered first
   failedAt: number;
   retryAt: number;

@@ -7,7 +7,8 @@ import { allows } from "./grants";
 
 /**
  * A session: the repositories that a client may pull, and the digest of the token that the client exchanged for the
- * session. Each use of the session looks the token up again.
+ * session. For each request with the session, the worker looks the token up again, so a revoked token ends its
+ * sessions.
  */
 export interface Session {
   digest: string;

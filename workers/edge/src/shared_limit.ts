@@ -19,8 +19,8 @@ export class SharedLimit {
   #nextCheck = -Infinity;
 
   /**
-   * `limit` is the longest wait in milliseconds. While a request waits, the isolate checks all waits every `period`
-   * milliseconds.
+   * `limit` is the time in milliseconds after which a wait expires. While requests wait, the isolate looks for expired
+   * waits every `period` milliseconds.
    */
   constructor(
     private readonly limit: number,

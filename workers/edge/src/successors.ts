@@ -1,8 +1,8 @@
-// Finds out which objects clients request after they have read a document. For a packument or a simple index, the
-// registry stores a list of the next objects in the metadata of the document's object (contract/predictions.py). For an
-// image, the image's manifest names the next objects.
+// Predicts which objects a client requests after it has read a document. For a packument or a simple index, the
+// registry stores a list of releases in the metadata of the document's object (contract/predictions.py). For an image,
+// the manifest names the objects.
 //
-// No function has side effects, and none throws an error for a text that a publisher or a client wrote.
+// All functions are pure. Malformed text from a publisher or a client does not make them throw an error.
 
 import compare from "semver/functions/rcompare";
 import satisfies from "semver/functions/satisfies";

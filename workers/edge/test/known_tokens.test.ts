@@ -1,5 +1,5 @@
-// Tests that an isolate remembers the digest of a token by its Authorization header. Any other header must not find
-// this digest.
+// Tests that an isolate remembers the digest of a token by the Authorization header that contained the token. The
+// isolate must not find this digest for any other header.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

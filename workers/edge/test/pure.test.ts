@@ -1,5 +1,5 @@
-// Unit tests of functions without side effects: they map URLs to object keys, match grants with package names, and map
-// object keys to shields (regional caches).
+// Unit tests of pure functions. The functions map URLs to object keys, match grants with package names, and map object
+// keys to shields (regional caches).
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
