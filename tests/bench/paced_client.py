@@ -77,7 +77,9 @@ class PacedClient:
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Returns a percentile: the smallest of the values that at least `percent` % of the values do not exceed."""
+    """Returns a percentile by the nearest-rank method: the smallest value for which at least `percent` % of all values
+    are smaller or equal.
+    """
     return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
 
 

@@ -1,9 +1,8 @@
 """Kills `pulumi up` and `pulumi destroy` at pseudo-random moments, then repairs the Pulumi state as docs/state.md
 describes.
 
-`make test-kills` runs the tests of all moments, which takes 30 to 50 minutes. Each test uses two moments: one of
-`pulumi up` and one of `pulumi destroy`. Each run uses the same moments. You can therefore repeat a failed test with
-pytest's option `-k`.
+`make test-kills` runs all tests of this folder, which takes 30 to 50 minutes. The moments depend only on a number,
+which is part of the test's name. You can therefore repeat a failed test with pytest's option `-k`.
 """
 
 from __future__ import annotations
@@ -28,9 +27,10 @@ WRITES = {"up": 340, "destroy": 340}
 
 
 def moments(number: int) -> tuple[int, int]:
-    """Chooses the moments at which test number `number` kills `pulumi up` and `pulumi destroy`.
+    """Chooses when the test with the given number kills `pulumi up` and `pulumi destroy`.
 
-    Each moment is a count of writes of the Pulumi state. Returns the count for `up` and the count for `destroy`.
+    Returns two integers. The test kills `pulumi up` when it has written the Pulumi state as many times as the first
+    integer says. The second integer applies to `pulumi destroy`.
     """
     chosen = random.Random(f"{SEED} {number}")  # noqa: S311  no secret
     return chosen.randint(1, WRITES["up"]), chosen.randint(1, WRITES["destroy"])

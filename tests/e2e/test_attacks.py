@@ -89,8 +89,8 @@ def assert_serves_a_fleet(edge: Edge, path: str, token: str) -> None:
 
 
 def assert_bodies_are_no_part_of_another_request(edge: Edge, path: str, token: str) -> None:
-    """Sends requests with a body to paths for which no edge needs a body. Asserts that the edge serves the next request
-    on the same connection.
+    """Sends requests with a body that the edge does not need. Asserts that the edge answers the next request on the
+    same connection, and does not treat the body as a part of it.
     """
     token_header = {"authorization": f"Bearer {token}"}
     next_request = edge.request("GET", path, token_header)

@@ -60,7 +60,7 @@ def deployed(sandbox: TemporarySandbox, command: str, status: int = 0) -> str:
 
 
 def roles() -> dict[str, Any]:
-    """Maps the name of each role of the stack `dev` to what IAM reports about the role."""
+    """Maps the name of each IAM role of the stack `dev` to the role's description from the API operation GetRole."""
     iam: Any = cast(Any, boto3).client("iam", region_name="us-east-1")
     names = [each["RoleName"] for each in iam.list_roles()["Roles"]]
     return {name: iam.get_role(RoleName=name)["Role"] for name in names if name.startswith("artifact-edge-dev-")}

@@ -257,7 +257,8 @@ def test_withdrawn_object_is_refused_although_l1_has_it(pop: OwnPop) -> None:
     assert pop.request(path, "reader-of-withdrawn").body == body
     pop.entitlements.withdraw(path[1:])
 
-    # The worker has two processes, which read the list of withdrawals at different times.
+    # The PoP runs the worker in two processes, which read the list of withdrawals at different times. For a moment, one
+    # of them may still serve the object.
     def is_refused() -> bool:
         answer = pop.request(path, "reader-of-withdrawn")
         return answer.status == 410 and b"this was withdrawn" in answer.body

@@ -170,7 +170,9 @@ def test_npm_and_pip_install_through_the_machine_to_which_dns_leads_them(pop: Po
 
 @pytest.mark.nightly  # slow, because the machine sends a report only once a minute
 def test_the_machine_reports_that_it_serves(pop: PopMachine) -> None:
-    """`pulumi up` waits for this report before it moves the address of a machine."""
+    """The machine reports in Parameter Store that it serves clients. `pulumi up` waits for the report of a new machine
+    before it moves an address to this machine.
+    """
     name = f"/artifact-edge/{STACK}/serving/{pop.stack.outputs()['pops'][0]['name']}"
 
     def reported() -> str:

@@ -1,5 +1,5 @@
-"""Tests the names of policies. The tests check which names the policy pack accepts, and what it does with the former
-name of a renamed policy.
+"""Tests which names of policies and settings the policy pack accepts. If a policy was renamed, the pack must refuse the
+former name with a message that contains the current name.
 """
 
 from __future__ import annotations

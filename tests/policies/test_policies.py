@@ -125,8 +125,8 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
         ("cloudflare-workers-secrets-bound-as-secret-text", {"bindings": [unknown, secret]}),
         ("multi-function-environment-without-secrets", {"environment": {"variables": variables}}),
     ):
-        # `governs` names both types that the policy for functions checks: Lambda functions and Cloud Run services. The
-        # properties in this test describe a Lambda function, whose type comes first alphabetically.
+        # The policy for functions checks two types: Lambda functions and Cloud Run services. The properties in this
+        # test describe a Lambda function. `min` selects its type, because `aws:` sorts before `gcp:`.
         token = min(governs(name))
         found: list[str] = []
         with pytest.raises(UnknownValueError):

@@ -19,7 +19,8 @@ from tests.support.own_pop import Front, running_front
 
 _PROGRAMS = Path(__file__).parent / "bin"
 
-# The test cases of h2spec that NGINX fails. The file gives the reasons in lines that start with "#".
+# The test cases of h2spec that NGINX fails, from known-h2spec-failures.txt. In this file, lines that start with "#"
+# give the reasons.
 _KNOWN = {
     line
     for line in (Path(__file__).parent / "known-h2spec-failures.txt").read_text().splitlines()

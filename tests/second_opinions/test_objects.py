@@ -1,5 +1,5 @@
-"""Tests the contract of object stores (their required behaviour) on versitygw, an implementation of S3 that others
-wrote.
+"""Tests the contract of object stores (their required behaviour) on versitygw, an independent implementation of the
+S3 API.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ def made_once() -> Generator[None]:
     builders: dict[Any, Any] = {}
 
     def one_builder(rule: Any, append_unknown: bool = True) -> Any:
-        # The key contains all values on which the compiled function depends. The converters of a rule are not part of
-        # the key, because the compiled function gets them as an argument.
+        # The cache key contains all values on which the compiled function depends. A rule's URL converters are not part
+        # of the key, because the function gets the rule as an argument and reads the converters from it.
         key = (tuple(rule._trace), repr(rule.defaults), append_unknown)
         if key not in builders:
             builders[key] = compile_builder(rule, append_unknown)

@@ -23,8 +23,8 @@ from tests.support.purge_endpoint import serving
 def role_credentials(role: str, needed: set[RequiredPermission]) -> Generator[None]:
     """Makes boto3 use the credentials of a role of the current AWS account.
 
-    boto3 then calls the sandbox's emulated AWS API, which checks the role's permissions. The function adds each
-    permission that a call needs to `needed`.
+    boto3 then calls an emulated AWS API, which checks the role's permissions. The set `needed` collects the permissions
+    that these calls require.
     """
     evaluate = permissions.is_permitted
 

@@ -1,4 +1,4 @@
-"""Runs commands in a separate shell. Tests run the commands that `make up` prints in this way."""
+"""Runs commands in a separate shell, as a user runs the commands that `make up` prints."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ class Api(BaseHTTPRequestHandler):
 
 
 class _NoResources(mocks.Mocks):
-    """Raises an error if the program creates a resource or calls a provider function. The release guard is a hook of
-    `pulumi up`, and must do neither.
+    """Pulumi mocks that raise an error for each new resource and for each call of a provider function. The tests
+    therefore fail if the release guard, which is a hook of `pulumi up`, creates a resource or calls such a function.
     """
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[Any, Any]]:

@@ -61,7 +61,9 @@ class Host:
 
 @contextmanager
 def host(files: Mapping[str, str], *commands: list[str]) -> Generator[Host]:
-    """Yields a hypervisor whose machine has the given files, and whose first boot runs the given commands."""
+    """Yields an emulated hypervisor with one machine. The machine's user data contains the given files, and the
+    commands of the first boot.
+    """
     entries = [{"path": path, "permissions": "0755", "content": text} for path, text in files.items()]
     user_data = "#cloud-config\n" + yaml.safe_dump({"write_files": entries, "runcmd": list(commands)})
     with enterable_directory() as directory:

@@ -20,8 +20,8 @@ BLOB = "/objects/pypi/files/a/a-1.0.tar.gz"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """Returns the root directory of a shield machine (a regional cache). It contains the secrets that fetch-secrets
-    writes.
+    """Returns a temporary directory that takes the place of a shield machine's root directory. A shield is a regional
+    cache. The directory contains the secrets that the program fetch-secrets writes on a real machine.
     """
     secrets = tmp_path / "run" / "artifact-edge"
     secrets.mkdir(parents=True)

@@ -130,7 +130,7 @@ def test_real_packages_are_imported_from_the_index_of_pip_and_install(
     The package `requests` has the field `License-File`, although its metadata is older than version 2.4, which defined
     this field. The package `setuptools` contains copies of other distributions. The package `six` has metadata 2.0.
     """
-    # a real index may need a pause before the import repeats a request
+    # The fixture `waits` removes the pauses before repeated requests. A real index may require these pauses.
     monkeypatch.setattr(retries, "sleep", time.sleep)
     specs = ["requests==2.31.0", "setuptools==75.1.0", "six==1.10.0"]
     imported = run(network, tmp_path, [f"pypi:{spec}" for spec in specs])

@@ -145,7 +145,7 @@ def test_a_new_process_resumes_where_the_last_one_ended(spanner: Spanner) -> Non
     put(spanner, "x", 1)
     following.poll()
     put(spanner, "x", 2)
-    # The test does not poll again with the first follower, as if its process had ended before these two changes.
+    # The first follower does not poll again, as if its process had ended. The second must read the last two changes.
     put(spanner, "y", 1)
     follower(spanner, second).poll()
     assert second.versions("x")[-1] == 2 and second.versions("y") == [1]
