@@ -145,8 +145,8 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             ["cloudwatch:*"],
             [f"arn:aws:cloudwatch:*:{account}:alarm:{prefix}-*", f"arn:aws:cloudwatch::{account}:dashboard/{prefix}"],
         ),
-        # A deployment renews the secrets that contain the edge's client certificate or the certificate authority that
-        # signs it (registry/key_renewal.py).
+        # A deployment renews the secrets that hold the edge's client certificate and the certificate authority that
+        # signs it (registry/key_renewal.py), so the deploy role must be able to write these secrets.
         allow(
             ["secretsmanager:PutSecretValue"],
             [secret_arn("*", account, secret_id(environment, name)) for name in _RENEWED_SECRETS],

@@ -86,8 +86,9 @@ def names_in(text: str) -> set[str]:
 
 
 def _fill(tokens: list[str], release: Release, left: int) -> int:
-    """Appends each encoded dependency of a release to `tokens`, the words of a list of upcoming requests, if the list
-    has enough space. `left` is the free space in characters. Returns the remaining space.
+    """Appends each encoded dependency of a release to `tokens` if it fits into the remaining space. `tokens` are the
+    parts of the release's entry in the list of upcoming requests. `left` is the remaining space of the list, in
+    characters. Returns the space that is left afterwards.
     """
     for name, wanted in release.dependencies.items():
         token = _text(name) + (f"@{_text(wanted)}" if wanted else "")

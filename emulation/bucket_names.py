@@ -44,8 +44,8 @@ def is_valid_on_s3(name: str) -> bool:
 
 
 def is_valid_on_cloud_storage(name: str) -> bool:
-    """Returns whether Cloud Storage accepts the name of a bucket. Exception: returns False for a name with underscores,
-    although Cloud Storage accepts the name.
+    """Returns whether Cloud Storage accepts the name of a bucket. The check is stricter than Cloud Storage in one
+    respect: it rejects underscores.
     """
     return _is_well_formed(name) and not _NOT_ON_GOOGLE.search(name)
 

@@ -55,8 +55,8 @@ def cache_directory() -> Path:
 
 
 def _loopback(directory: Path) -> str:
-    """Returns the loopback network of a sandbox (emulated clouds on this machine), such as `127.77`. An existing
-    sandbox has the network in a file, and a new sandbox takes the network from an environment variable.
+    """Returns the first two numbers of a sandbox's loopback addresses, such as `127.77`. An existing sandbox (emulated
+    clouds on this machine) has them in its file `loopback`. For a new sandbox, they come from an environment variable.
     """
     try:
         return (directory / "loopback").read_text().strip()
@@ -78,8 +78,8 @@ class ClientLocation:
     subnet: str
     latitude: float
     longitude: float
-    continent: str  # The continent's code of two letters, as in the geolocation of Route 53 and Cloudflare.
-    country: str  # The country's code of two letters (ISO 3166-1 alpha-2).
+    continent: str  # The two-letter code of the continent, as in the geolocation of Route 53 and Cloudflare.
+    country: str  # The two-letter code of the country (ISO 3166-1 alpha-2).
     host: int  # The last number in the IP address of the HTTP proxy for clients at this client location.
     state: str = ""  # The two-letter code of the US state; empty for client locations outside of the US.
 
@@ -144,8 +144,8 @@ class Sandbox:
 
     @property
     def functions_address(self) -> str:
-        """The address at which a sandbox serves Lambda function URLs. All requests of edge workers to hosts on the
-        internet also go to this address.
+        """The address at which a sandbox serves Lambda function URLs. All requests that edge workers send to hosts on
+        the internet also arrive at this address.
         """
         return f"{self.loopback}.0.4"
 

@@ -10,8 +10,8 @@ from moto.s3.models import FakeDeleteMarker
 
 
 def dispose(marker: Any, garbage: bool = False) -> None:
-    """Replaces the method with which moto frees the content of a deleted S3 delete marker. This replacement does
-    nothing, because a delete marker has no content.
+    """Implements the method that moto calls to free the content of a deleted object version. moto's class of delete
+    markers lacks this method. The method does nothing, because a delete marker has no content.
     """
 
 

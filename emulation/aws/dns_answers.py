@@ -70,8 +70,8 @@ def _health(check: str) -> bool:
 
 
 def _place(responses: Any) -> ClientLocation:
-    """Returns the client location (a place in the sandbox) from which the simulated DNS query comes. The address of a
-    client takes precedence over the address of the client's resolver.
+    """Returns the client location (a place in the sandbox that clients connect from) of the simulated DNS query. If the
+    request names the address of a client and that of a resolver, the address of the client decides.
     """
     given = responses._get_param
     address: str | None = given("EDNS0ClientSubnetIP") or given("ResolverIP")

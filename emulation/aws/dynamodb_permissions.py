@@ -1,5 +1,6 @@
-"""Lists the partitions that a DynamoDB call reads or writes. Also lists the IAM permissions of calls that act on
-several items, tables or regions.
+"""Derives the IAM permissions that a DynamoDB call needs for the items of a transaction or batch, for new table
+replicas, and for KMS keys. Also returns the partitions that a call reads or writes, as values of the IAM condition key
+`dynamodb:LeadingKeys`.
 
 Sources: DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control", "DynamoDB global
 tables security", and "DynamoDB encryption at rest: usage notes", "Authorizing use of your AWS KMS key".

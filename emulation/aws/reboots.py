@@ -1,9 +1,11 @@
-"""Counts the reboots of each EC2 instance, so that the emulated hypervisor reboots its machine.
+"""Counts the reboots of each EC2 instance. The emulated hypervisor reads the counts over HTTP, and reboots a machine
+when the count of its instance has changed.
 
-On EC2, a terminated instance ignores the request (EC2 API Reference, "RebootInstances"). moto starts it again.
+On EC2, a reboot request has no effect on a terminated instance (EC2 API Reference, "RebootInstances"). Without this
+module, moto would start the instance again.
 
-A real EC2 has no such API, because its hypervisors learn of a reboot at once. In a sandbox, they are another process
-than the API.
+The API of the real EC2 has no such counts, because its hypervisors learn of a reboot at once. In a sandbox, the
+hypervisor and the API are separate processes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Makes moto list the methods of each class of responses only once.
+"""Makes moto list the methods of each of its response classes only once.
 
-moto looks for the operation of a request among all functions of a class. Without this patch, moto inspects the class
-again for each request, which takes longer than most operations of EC2.
+A response class of moto has a method for each API operation of an AWS service. For each request, moto lists the methods
+of the class to find the method for the requested operation. Without this patch, the listing takes longer than most EC2
+operations.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def _batch_write_item(handler: DynamoHandler) -> Any:
 def _transact_get_items(handler: DynamoHandler) -> Any:
     gets = [each["Get"] for each in handler.body["TransactItems"]]
     backend = handler.dynamodb_backend
-    # If there are more than 100 reads, moto's own method refuses the transaction, so no check of the size is necessary.
+    # moto's own method refuses a transaction with more than 100 reads, so the function need not check its size.
     if len(gets) <= 100:
         check_transaction(backend.get_item(each["TableName"], each["Key"]) for each in gets)
     return _ORIGINAL["transact_get_items"](handler)

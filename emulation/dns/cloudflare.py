@@ -40,7 +40,9 @@ class Listed:
 
 
 class CloudflareZones:
-    """Reads the zones of the emulated Cloudflare through its API. A read blocks the calling thread."""
+    """Lists the active zones of the emulated Cloudflare and their proxied DNS records through the Cloudflare API. A
+    read blocks the calling thread until the API answers.
+    """
 
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, headers={"Authorization": "Bearer dns"}, trust_env=False, timeout=60)

@@ -66,8 +66,8 @@ class DnsService:
             await self._checks.stop()
 
     async def _read_zones(self) -> None:
-        """Reads the zones of the emulated clouds. Also sends the state of each health check to CloudWatch as
-        a metric.
+        """Reads the DNS zones of the emulated Route 53 and the emulated Cloudflare, so that the DNS server serves their
+        current records. Also sends the state of each health check to CloudWatch as a metric.
         """
         try:
             self._apply(await asyncio.to_thread(self._read_route53), await asyncio.to_thread(self._read_cloudflare))
@@ -130,8 +130,8 @@ class DnsService:
         return [self._sandbox.client_location_address(each) for each in CLIENT_LOCATIONS]
 
     def _pop_checks(self) -> list[Check]:
-        """Returns a health check for each PoP. A PoP is unhealthy after one failed probe, and the emulated anycast then
-        sends no more clients to it.
+        """Returns a health check for each PoP. A PoP is unhealthy after one failed probe. The emulated anycast routing
+        then sends its clients to other PoPs.
         """
         return [
             Check(id=_pop_id(pop), type="TCP", address=self._sandbox.pop_address(pop), port=POP_HTTPS_PORT, failures=1)

@@ -163,8 +163,8 @@ class _Errors:
 
     @contextmanager
     def of(self, url: str) -> Generator[None]:
-        """Catches an error of S3, STS or Cloud Storage in a `with` block, and records the error. The requests in the
-        block are about the object or bucket at `url`.
+        """Catches an error of S3, STS or Cloud Storage in a `with` block, and records it as an error of the object or
+        bucket at `url`.
         """
         try:
             yield

@@ -146,8 +146,8 @@ def _scope(collection: _Collection, names: Mapping[str, str]) -> str:
 
 
 def _checked(collection: _Collection, known: Json) -> Json:
-    """Returns the JSON body of a request after checks. `known` is the document that the request changes. It is empty
-    for a new resource.
+    """Returns the JSON body of a request. Raises Refused if the body has a field that is not emulated, or if the
+    resource would be invalid. `known` is the resource before the change, and is empty for a new resource.
     """
     body: Json = request.get_json(force=True)
     unknown = sorted(body.keys() - collection.fields)

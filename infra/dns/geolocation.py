@@ -82,8 +82,8 @@ def _most_frequent(continent: str, countries: Mapping[str, str]) -> str:
 
 
 def _gain(country: Country, larger: str, exact: str) -> float:
-    """Returns the distance in kilometres that an area's own geolocation record saves. With the record, clients of the
-    area get the region `exact`. Without the record, they get the region `larger`.
+    """Returns by how many kilometres a geolocation record of its own brings the clients of an area nearer to their
+    region. With the record, the clients get the region `exact`. Without the record, they get the region `larger`.
     """
     return distance(REGIONS[larger], country) - distance(REGIONS[exact], country) if larger != exact else 0.0
 

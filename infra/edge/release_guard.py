@@ -1,6 +1,6 @@
-"""Keeps `pulumi up` from replacing the worker during a release by percentage, in which two versions share the requests.
-Otherwise, all requests would go at once to the version that `pulumi up` uploads (Cloudflare Workers, "Deployment
-management").
+"""Prevents `pulumi up` from replacing the edge worker during a release by percentage, in which two versions share the
+requests. A replacement would end the release, because all requests go at once to the version that `pulumi up` uploads
+(Cloudflare Workers, "Deployment management").
 """
 
 from __future__ import annotations

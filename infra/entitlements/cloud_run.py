@@ -1,5 +1,5 @@
-"""The token sync, which copies tokens to Workers KV, and the metadata API. Both are Cloud Run services beside the
-Spanner database.
+"""Two Cloud Run services for stacks that store their metadata in Spanner: the token sync, which copies tokens to
+Workers KV, and the metadata API.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from infra.pop import PopSettings
 from infra.pop.machine_files import render
 
 _FIRST_PART = Path(__file__).parent / "machine" / "cloud-config.yaml"
-# Matches an empty line and a line with only a comment. The pattern does not match the first line of a script (`#!`),
-# because this line is no comment.
+# Matches an empty line, or a line that contains only a comment. A line that begins with `#!` does not match, because it
+# is the shebang line of a script.
 _COMMENT = re.compile(r"^[ \t]*(?:#(?!!).*)?\n", re.MULTILINE)
 
 

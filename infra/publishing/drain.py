@@ -81,8 +81,8 @@ class Drain(pulumi.ComponentResource):
             region=source.region,
             description="When the outbox is looked through",
             schedule_expression=_SCHEDULE,
-            # ENABLED is the default of `state`. The program sets the value, because `pulumi refresh` otherwise does not
-            # detect a change by hand.
+            # ENABLED is the default of `state`. The program sets it explicitly, because otherwise `pulumi refresh` does
+            # not detect that somebody has disabled the rule by hand.
             state="ENABLED",
             opts=child,
         )

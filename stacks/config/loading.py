@@ -261,8 +261,8 @@ def _problems_of_pops(config: StackConfig) -> Iterator[str]:
 
 
 def _problems_of_accelerator(config: StackConfig) -> Iterator[str]:
-    """Yields an error message for each config value that does not fit the setting `pops_reached_by`. Some values have
-    no effect without Global Accelerator. Other values are not possible with Global Accelerator.
+    """Yields an error message for each config value that contradicts the setting `pops_reached_by`. Some values have no
+    effect without Global Accelerator, and others are not possible with it.
     """
     if config.pops_reached_by == "addresses":
         yield from (
@@ -293,9 +293,9 @@ def _problems_of_accelerator(config: StackConfig) -> Iterator[str]:
 def _problems_of_zone(config: StackConfig) -> Iterator[str]:
     """Yields an error message if the edge's Cloudflare zone and the stack's domain overlap.
 
-    Cloudflare does not accept a custom hostname that belongs to the zone itself. A worker may also request a name in a
-    zone of its own account. Cloudflare then looks the name up only in that zone, and not in public DNS (Workers, "Known
-    issues").
+    Cloudflare does not accept a custom hostname that belongs to the zone itself. Furthermore, if a worker sends a
+    request to a name in a zone of its own account, Cloudflare looks the name up only in that zone, and not in public
+    DNS (Workers, "Known issues"). It could then not find the shields (regional caches), whose names end in the domain.
     """
     zone, domain = config.edge.zone, config.domain
     if f".{domain}".endswith(f".{zone}") or f".{zone}".endswith(f".{domain}"):

@@ -65,8 +65,8 @@ def _settings(given: Fields) -> Fields:
 
 
 def _check_ports(listener: Fields, others: Sequence[Fields]) -> None:
-    """Refuses a range of ports that ends before it starts. Also refuses a range that overlaps with another range of the
-    listener, or with a range of another listener with the same protocol.
+    """Refuses a port range whose first port is greater than its last port. Also refuses a port range that overlaps with
+    another range of the listener, or with a range of another listener with the same protocol.
     """
     ranges = listener["PortRanges"]
     taken = [each for other in others if other["Protocol"] == listener["Protocol"] for each in other["PortRanges"]]

@@ -25,7 +25,7 @@ def _cannot_change(api: Api, id: str, old: Properties, new: Properties) -> None:
 
 @dataclass(frozen=True)
 class Described:
-    """Handles one AWS resource type with four functions that call the AWS API.
+    """Creates, reads, changes and deletes the resources of one AWS resource type. Four functions call the AWS API.
 
     `make` creates a resource and returns its identifier. `describe` returns the resource's outputs, or None if the
     resource does not exist. `remove` deletes the resource. `change` applies changed inputs to the resource without a

@@ -1,5 +1,6 @@
-"""Handles the EventBridge resources of the emulated AWS provider: rules at a fixed rate, their targets, and the retries
-of asynchronous Lambda invocations."""
+"""Creates, reads, changes and deletes EventBridge resources for the emulated AWS provider: rules that run at a fixed
+rate, their targets, and the settings of how Lambda retries asynchronous invocations.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Handles accelerators, listeners and endpoint groups of Global Accelerator for the emulated AWS provider.
+"""Creates, reads, changes and deletes accelerators, listeners and endpoint groups of Global Accelerator for the
+emulated AWS provider.
 
 As in the real provider, the Pulumi id of each resource is its ARN, and an accelerator is disabled before it is deleted.
 """

@@ -1,4 +1,4 @@
-"""Handles the log groups of CloudWatch Logs for the emulated AWS provider."""
+"""Creates, reads, changes and deletes the log groups of CloudWatch Logs for the emulated AWS provider."""
 
 from __future__ import annotations
 

@@ -57,8 +57,9 @@ class Bucket:
 
 
 class Setting:
-    """Handles one S3 bucket setting that is a separate Pulumi resource, such as versioning. Three functions put, get
-    and remove the setting through the S3 API."""
+    """Creates, reads, changes and deletes one S3 bucket setting that is a separate Pulumi resource, such as versioning.
+    Three functions put, get and remove the setting through the S3 API.
+    """
 
     replace_on = frozenset({"bucket", "region"})
 

@@ -1,9 +1,9 @@
-"""Handles the replication and lifecycle rules of S3 buckets for the emulated AWS provider.
+"""Creates, reads, changes and deletes the replication and lifecycle rules of S3 buckets for the emulated AWS provider.
 
-moto, which emulates AWS, only stores the rules, and emulation/aws/replication.py copies the objects. Default values
-that the API adds or omits must not appear as changes. The method `read` therefore compares the bucket's rules with the
-rules in the Pulumi inputs only by id, state and destination. If these three fields are equal in all rules, the method
-returns the Pulumi inputs.
+moto, which emulates AWS, only stores the rules, and emulation/aws/replication.py copies the objects. The API adds or
+omits some default values, which Pulumi must not report as changes. The method `read` therefore compares only the id,
+the state and the destination of each rule with the Pulumi inputs. If they are equal in all rules, the method returns
+the Pulumi inputs.
 """
 
 from __future__ import annotations

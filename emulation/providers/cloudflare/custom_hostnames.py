@@ -1,5 +1,7 @@
-"""Handles the Pulumi resources for custom hostnames of a Cloudflare zone, the zone's fallback origin, and the
-delegation of certificate validation."""
+"""Creates, reads, changes and deletes custom hostnames of a Cloudflare zone and the zone's fallback origin for the
+emulated Cloudflare provider. Also serves the data sources for a custom hostname and for the DCV delegation, the CNAME
+target through which Cloudflare validates the certificates of custom hostnames.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,8 @@ from emulation.providers.handler import Created, Properties
 
 
 class CustomHostname(Scoped):
-    """Handles custom hostnames of a Cloudflare zone. As in Pulumi's real Cloudflare provider, the creation of a custom
-    hostname does not wait until the hostname is active.
+    """Creates, reads, changes and deletes custom hostnames of a Cloudflare zone. As in Pulumi's real Cloudflare
+    provider, the creation of a custom hostname does not wait until the hostname is active.
     """
 
     resource = pulumi_cloudflare.CustomHostname

@@ -1,5 +1,5 @@
-"""Handles Cloudflare resource types whose resources belong to an account or a zone. Each type has API endpoints to
-create, read, update and delete a resource.
+"""Creates, reads, changes and deletes Cloudflare resources that belong to an account or a zone. Each resource type has
+its own API endpoints for these operations.
 """
 
 from __future__ import annotations

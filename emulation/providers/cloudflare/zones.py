@@ -16,8 +16,9 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 class ZoneSetting:
-    """Handles settings of a Cloudflare zone. As in Pulumi's real Cloudflare provider, the Pulumi id is the name of the
-    setting. The deletion of the Pulumi resource changes nothing in Cloudflare, because a zone always has its settings.
+    """Creates, reads, changes and deletes settings of a Cloudflare zone. As in Pulumi's real Cloudflare provider, the
+    Pulumi id is the name of the setting. The deletion of the Pulumi resource changes nothing in Cloudflare, because a
+    zone always has its settings.
     """
 
     resource = pulumi_cloudflare.ZoneSetting

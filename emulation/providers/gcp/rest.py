@@ -59,11 +59,12 @@ def call(client: httpx.Client, method: str, path: str, body: Properties | None =
 
 @dataclass(frozen=True)
 class Rest:
-    """Handles one Google Cloud resource type. The fields of the class define how the resource type differs from others.
+    """Creates, reads, changes and deletes the resources of one Google Cloud resource type. The fields of the class
+    contain what differs between the resource types.
 
     `collection` returns the path at which a resource is created, and `request` returns the body of the create request.
     `outputs` converts the API's JSON document of a resource to Pulumi outputs. `changed` returns the body of a PATCH
-    request. The path of a resource is `id_from` followed by the resource's Pulumi id.
+    request. `id_from` is the beginning of a resource's path in the API. The Pulumi id is the rest of the path.
     """
 
     resource: type[pulumi.CustomResource]

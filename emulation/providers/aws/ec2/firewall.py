@@ -1,4 +1,6 @@
-"""Handles EC2 security groups, whose rules are properties of the group, for the emulated AWS provider."""
+"""Creates, reads, changes and deletes EC2 security groups for the emulated AWS provider. The rules of a group are
+properties of the group, and not separate resources.
+"""
 
 from __future__ import annotations
 
