@@ -38,8 +38,8 @@ def check_plan(preview: Preview, limits: Limiting = None) -> None:
 
 @app.command("next")
 def print_next(preview: Preview, limits: Limiting = None) -> None:
-    """Split a refused plan into stages, which are separate runs of `pulumi up`, and print the `--target` options of the
-    first stage, one per line.
+    """Split a plan that the plan gate refuses into stages, and print the `--target` options of the first stage, one per
+    line. The plan gate checks Pulumi plans for dangerous changes. Each stage is a separate run of `pulumi up`.
 
     An operator applies one stage at a time. The command prints nothing if the plan gate accepts the plan. Exits with
     status 1 if the plan gate refuses the first stage too.

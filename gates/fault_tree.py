@@ -1,7 +1,8 @@
-"""A fault tree of a client's read path: the parts of the network that can be lost, and what each part needs to work.
+"""A fault tree of a client's read path. It says what each part of the network needs to work, and which losses take the
+part down.
 
-A part is, for example, a bucket or a region's shield machine, which is a cache. A part works under two conditions. No
-loss has occurred that takes the part down, and each need of the part has at least one alternative that works.
+A part is, for example, a bucket or a region's shield machine, which is a cache. A part works if no loss has taken it
+down and if, for each of its needs, at least one alternative works.
 """
 
 from __future__ import annotations

@@ -62,8 +62,8 @@ class _Statement(BaseModel):
 
 
 class Survived(_Statement):
-    """An operator's statement about certain losses, such as the loss of a region. It says that every read path of
-    clients still works after these losses.
+    """An operator's statement that clients can still read packages after certain losses, such as the loss of a region.
+    After these losses, every path from the stack's hostname to a bucket must still work.
     """
 
 

@@ -78,9 +78,9 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         replaced = [one for one in nodes if emptied(one)]
         gone = [*replaced, *(one for one in nodes if one.action == "delete")]
         if len(gone) < len(nodes) or len(replaced) > 1 or (replaced and limits.sole_nodes):
-            # The rule protects the last machine of a region. It does not apply if a machine of the region stays.
-            # Another rule, `rotation`, checks the replacement of several machines. The limit `sole_nodes` can allow the
-            # replacement of a region's only machine.
+            # This rule applies only to a region that loses all its machines. If the plan replaces several machines of
+            # the region, the rule `rotation` checks the plan instead. The limit `sole_nodes` allows the replacement of
+            # a region's only machine.
             continue
         if led_to(urns, region, before):
             fate = "is replaced; add a second one first, or allow `sole_nodes`" if replaced else "is removed"

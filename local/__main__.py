@@ -110,7 +110,7 @@ def client_files(
     proxy: Annotated[str, typer.Option(help="URL of the proxy, as the other machine reaches it")] = _SERVED_AT,
     directory: Directory = SANDBOX_DIRECTORY,
 ) -> None:
-    """Write a tar archive with the files that make another machine a client of `python -m local serve`."""
+    """Write a tar archive with the client configuration that another machine needs to use `python -m local serve`."""
     if not target.is_absolute():
         raise typer.BadParameter(f"{target} is not an absolute path", param_hint="TARGET")
     sandbox = Sandbox(directory=directory.resolve())

@@ -51,8 +51,9 @@ def wait(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) -> None:
 
 
 def unhealthy(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
-    """Checks each shield (a regional cache), and the edge from each client location (an emulated place of clients).
-    Returns the names of the checks that get no answer now, such as `shield <name>` or `edge from <location>`.
+    """Checks whether each shield (a regional cache) answers, and whether the edge answers clients at each client
+    location (a place in the sandbox that clients connect from). Returns the names of the checks that fail, such as
+    `shield <name>` or `edge from <location>`.
     """
     return [name for name, healthy in _checks(sandbox, outputs) if not healthy()]
 

@@ -33,7 +33,7 @@ def lines(sandbox: Sandbox, url: str) -> Iterator[str]:
 
 
 def set_up(sandbox: Sandbox, identity: str) -> str:
-    """Returns a command that gives the client programs of a shell the identity `identity`."""
+    """Returns a shell command that makes the package clients in this shell authenticate as `identity`."""
     command = [sys.executable, "-m", "local", "client", identity]
     if sandbox.directory != SANDBOX_DIRECTORY:
         command += ["--directory", str(sandbox.directory)]

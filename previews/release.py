@@ -52,9 +52,7 @@ def record(version: str, report: Report) -> None:
 
 
 def latest(stack: str) -> Path | None:
-    """Returns the file that contains the stack's state in the newest release. Skips releases without this stack.
-    Returns None if no release contains the stack.
-    """
+    """Returns the state file of the newest release that recorded the stack, or None if no release recorded it."""
     recorded = RELEASES.glob(f"*/{stack}.json.gz")
     return max(recorded, key=lambda file: Version(file.parent.name), default=None)
 

@@ -37,9 +37,7 @@ class GoogleProject:
         return f"artifact-edge-probe-{self.run}-{kind}"
 
     def send(self, call: str, method: str, url: str, body: Any = None) -> requests.Response:
-        """Sends a request with the credentials of the project. Records the response; `call` is the name of the request
-        in the recording.
-        """
+        """Sends a request to a Google Cloud API with the session's credentials, and records the response as `call`."""
         answer = self.session.request(method, url, json=body, timeout=_TIMEOUT_SECONDS)
         error = "" if answer.ok else answer.reason or ""
         self.recording.add(call, answer.status_code, error, answer.headers, None)

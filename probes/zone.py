@@ -81,8 +81,8 @@ class Zone:
         self._add_record(name, "AAAA", "100::", proxied=True)
 
     def add_unreachable_name(self, name: str) -> None:
-        """Adds a DNS record without proxy to the Cloudflare zone. No server answers at the record's address, because
-        this address is reserved for documentation (RFC 5737).
+        """Adds an unproxied DNS record to the Cloudflare zone. No server answers at the record's address, because this
+        address is reserved for documentation (RFC 5737).
         """
         self._add_record(name, "A", "192.0.2.1", proxied=False)
 

@@ -77,7 +77,7 @@ def lets_alarms_publish(topic: PolicyResource, stack: StackValidationArgs) -> It
 
 def _is_of_alarms(topic: PolicyResource, stack: StackValidationArgs) -> bool:
     """Returns whether an alarm of the stack notifies the SNS topic. If the topic of an alarm is not known yet, the
-    function raises UnknownValueError, and the Pulumi engine reports that the policy could not decide.
+    function raises UnknownValueError, and the Pulumi engine reports that the policy could not be evaluated.
     """
     alarms = list(all_of(stack, {ALARM}))
     if any(refers_to(alarm, "alarmActions", topic, ("arn", "id")) for alarm in alarms):

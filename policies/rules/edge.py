@@ -242,8 +242,7 @@ def in_zone_of(hostname: PolicyResource, token: str, stack: StackValidationArgs)
 
 def _is_unknown(binding: Properties) -> bool:
     """Returns whether the value of an edge worker's binding is not known yet. The policy that looks for secrets in
-    bindings stops at the first unknown value. The policy therefore uses this function to sort the bindings, and checks
-    unknown bindings last.
+    bindings stops at the first unknown value, so it uses this function to check the unknown bindings last.
     """
     return given(binding, "text") and known(binding, "text") is None
 

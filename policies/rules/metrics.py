@@ -52,7 +52,7 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     # as an outage.
     ("AWS/Route53", "HealthCheckStatus"): _metric("HealthCheckId", most=1, low=True, silent=True),
     ("AWS/Route53", "HealthCheckPercentageHealthy"): _metric("HealthCheckId", most=100, low=True),
-    # The values of the S3 error metrics are shares of all requests, between 0 and 1.
+    # S3 records 1 for a failed request and 0 for any other, so the average is a fraction between 0 and 1.
     ("AWS/S3", "4xxErrors"): _metric("BucketName", "FilterId", most=1, per_event=True),
     ("AWS/S3", "5xxErrors"): _metric("BucketName", "FilterId", most=1, per_event=True),
     ("AWS/S3", "OperationsFailedReplication"): _metric("SourceBucket", "DestinationBucket", "RuleId"),

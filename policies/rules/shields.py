@@ -99,8 +99,9 @@ def ingress_from_edge_only(resource: PolicyResource, stack: StackValidationArgs)
 
 
 def _unexpected_sources(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    """Yields a finding for traffic to the shields (regional caches) that a security group or firewall rule must not
-    allow. Only the edge and the health checkers may reach the shields, each at its own port.
+    """Yields a finding for each kind of traffic to the shields (regional caches) that a security group or firewall rule
+    admits but must not admit. Only the edge may connect to the shields' edge port, and only the health checkers to
+    their health port.
     """
     edge_port = str(int(setting(stack, "edge_port", EDGE_PORT)))
     health_port = str(int(setting(stack, "health_port", HEALTH_PORT)))

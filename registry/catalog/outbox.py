@@ -110,7 +110,7 @@ class Outbox:
         return list(self._in(_DEAD))
 
     def repeats(self) -> list[Intent]:
-        """Returns the changes that were delivered once and wait for their second delivery."""
+        """Returns the changes that were delivered once and wait for a second delivery (see `record_delivery`)."""
         return list(self._in(_REPEAT))
 
     def record_delivery(self, intent: Intent, time: float) -> None:

@@ -80,7 +80,8 @@ class CloudflareEdge:
     """Purges the cache of one stack's edge network, and writes entries such as the list of withdrawn objects to Workers
     KV.
 
-    The API token of the client `entries` must have the permission to edit the Workers KV namespace `namespace_id`.
+    `entries` is a client of the Cloudflare API. Its token must have the permission to edit the Workers KV namespace
+    `namespace_id`.
     """
 
     purges: WorkerPurges

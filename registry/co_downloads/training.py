@@ -66,7 +66,7 @@ class Training:
             )
 
     def packages(self) -> list[str]:
-        """Returns the packages that installs in the logs requested, such as `npm:@acme/web`."""
+        """Returns the packages that clients requested in the logged installs, such as `npm:@acme/web`."""
         return [unquote(name) for (name,) in self._rows("SELECT DISTINCT package FROM package_requests ORDER BY 1")]
 
     def train(self, lists: Iterable[tuple[str, str]], settings: Settings) -> Model:

@@ -23,10 +23,10 @@ def drain(
     watch: Annotated[float, typer.Option(help="repeat after this many seconds; 0 runs one pass")] = 0,
     metric: Annotated[bool, typer.Option(help="report the age of the oldest change to the alarms")] = True,
 ) -> None:
-    """Deliver all due changes in the outbox, which contains the changes to deliver to readers. If a delivery fails, it
-    is repeated after a pause, which grows with each failure.
+    """Deliver all due changes in the outbox: write the changed documents, purge the edge's caches, and update the list
+    of withdrawn artifacts. If a delivery fails, it is repeated after a pause, which grows with each failure.
 
-    Each change is delivered a second time after all cached copies have expired.
+    Each change is delivered a second time, after all copies that caches stored before the first delivery have expired.
     """
     from registry.target import read_target
 

@@ -137,8 +137,8 @@ class PypiProject:
                 attributes["data-requires-python"] = requires_python
             if fact["metadata_sha256"]:
                 # The page omits `data-dist-info-metadata`, the older name of `data-core-metadata` (PEP 714). pip 22.3
-                # to 23.0 reads the older attribute. If a requirement is spelled pyyaml, these versions then refuse the
-                # PyYAML wheel.
+                # to 23.0 reads the older attribute, and then compares project names without normalization. For the
+                # requirement `pyyaml`, these versions would refuse the wheel, whose metadata has the name PyYAML.
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
             reason = yanked(known, filename)
             if reason:

@@ -35,9 +35,9 @@ from registry.target import Target
 
 # The maximum number of imported items that one transaction commits.
 _BATCH = 25
-# An import delivers committed items to readers when at least this number of items is undelivered, and they are at least
-# a quarter of all items so far. Each delivery renders the list of all projects. With a delivery after each batch, the
-# total time would therefore grow with the square of the number of items.
+# An import makes its committed items visible to clients when at least this number of items is not visible yet, and when
+# they are at least a quarter of all items so far. Each such delivery renders the list of all projects. With a delivery
+# after each batch, the total time would therefore grow with the square of the number of items.
 _DELIVERED_AFTER = 200
 
 # The import reports why it leaves out a part of an item. Such a message begins with the kind of the part, for example
@@ -270,8 +270,8 @@ class Import:
             self._undelivered = 0
 
     def _deliver(self) -> None:
-        """Delivers all committed changes in the outbox to readers, including the changes of earlier imports that were
-        interrupted.
+        """Delivers all committed changes in the outbox, so that clients see them. Also delivers the changes of earlier
+        imports that were interrupted.
         """
         pending = self._delivery.outbox.pending()
         self.imported.delayed = list(dict.fromkeys(self._delivery.deliver_intents(pending).failed))

@@ -186,11 +186,10 @@ class _Reader:
         self, file: Path, title: str, named: str, including: tuple[Path, ...]
     ) -> Iterator[_Line | Refused | LeftOut]:
         """Yields the requirements in another requirements file, which an option in `file` includes. `named` is the
-        value of this option. `including` lists the files that lead to `file`, from the file that the operator names to
-        `file` itself.
+        value of this option. `including` is the chain of files that include each other. It begins with the file that
+        the operator names, and ends with `file`.
 
-        If the other file cannot be read, or is already in `including`, the method yields only a Refused with the
-        reason.
+        If the other file cannot be read, or is already in the chain, the method yields only a Refused with the reason.
         """
         try:
             name = shlex.split(named)[0]

@@ -93,8 +93,8 @@ class Sources:
                 yield each
 
     def resolved_by_pip(self, specs: Sequence[str]) -> Iterator[Found]:
-        """Yields the Python distributions that pip resolves and downloads. Adds to each distribution what pip's package
-        indexes state about its file.
+        """Yields the Python distributions that pip resolves and downloads. Adds facts that pip does not report, such as
+        the upload time of a file. These facts come from the simple index.
         """
         for each in pip_tree(specs, self.scratch / "pip"):
             yield self._with_listing(each) if isinstance(each, Wanted) else each

@@ -132,8 +132,8 @@ def change_grants(
 
 
 def _change(target: Target, by: By, identity: str, change: Callable[[Token], tuple[Changed, list[Token]]]) -> Changed:
-    """Applies the function `change` to the latest version of a token. Commits the tokens that `change` returns, and
-    writes their entries to the edge.
+    """Applies the function `change` to the latest version of a token. `change` returns a result and the changed tokens.
+    Commits these tokens, writes their entries to the edge, and returns the result.
 
     If another process changes the token at the same time, starts again with the new version. Raises RegistryError after
     several conflicts.

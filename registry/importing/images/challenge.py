@@ -21,8 +21,8 @@ from registry.importing.images.credentials import Credentials
 # The client ID of this program in requests to token endpoints. A request with an identity token must have a client ID.
 _CLIENT = "artifact-edge"
 # Matches the beginning of a challenge: the scheme, and the first parameter if there is one (RFC 9110, section 11.3). A
-# word before an equals sign is the name of a parameter, not a scheme. This is true even if spaces surround the equals
-# sign.
+# word before an equals sign does not match, because it is the name of a parameter and not a scheme. Spaces can surround
+# the equals sign.
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]*)(?: +(?P<parameter>(?! *=).*))?", re.DOTALL)
 
 
@@ -49,8 +49,8 @@ class Challenged(httpx.Auth):
         if not is_challenge or not self._is_registry(response.request.url):
             return
         # `sent` is the Authorization header of this request, and `_header` is the newest Authorization header for the
-        # registry. If they differ, another thread has got a new header in the meantime. The client then repeats this
-        # request with the new header.
+        # registry. If they differ, another thread has obtained a new header in the meantime. The client then repeats
+        # this request with the new header.
         if self._header == sent:
             self._header = yield from self._answer(response)
         request.headers["Authorization"] = self._header

@@ -81,8 +81,8 @@ class SourceRepository:
         # The tags of the repository that contain a digest. Such a tag begins with `sha256-` or `sha512-`. None until
         # the client has listed the tags.
         self._listed: list[str] | None = None
-        self._lists_tags = True  # False after the registry has refused a request for its list of tags
-        self._lists_referrers = True  # False after the registry has answered that it has no referrers API
+        self._lists_tags = True  # False if the registry has refused to list the repository's tags
+        self._lists_referrers = True  # False if the registry has answered that it lacks the referrers API
 
     def tags(self) -> Iterator[str]:
         for answer in self._pages(f"{self._base}/tags/list?n={_TAGS_A_PAGE}"):
