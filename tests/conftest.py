@@ -39,7 +39,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Makes Python's garbage collector skip all objects that exist now, after the import of the test modules."""
+    """Makes Python's garbage collector skip all objects that exist after the import of the test modules. Most of them
+    exist until the end of the test session, so a search for garbage among them would cost time and free little memory.
+    """
     gc.collect()
     gc.freeze()
 

@@ -25,8 +25,8 @@ from tests.support.enterable_directory import enterable_directory
 from tests.support.runbooks import Runbook, runbook
 
 PAGE = "docs/state.md"
-# The default loopback network of the sandbox (the emulated clouds on this machine). The environment variable
-# ARTIFACT_EDGE_LOOPBACK can set another one.
+# The default loopback network of the sandbox (the emulated clouds on this machine) is 127.96.0.0/16. The environment
+# variable ARTIFACT_EDGE_LOOPBACK overrides it.
 LOOPBACK = "127.96"
 # `drift.repair` compares the Pulumi state with AWS. Its output has this text before the ARN of each AWS resource that
 # the state lacks.

@@ -79,7 +79,9 @@ class Uv(PythonClient):
 
 @dataclass(frozen=True)
 class Poetry(PythonClient):
-    """Runs poetry in a project that is not built as a package."""
+    """Runs poetry in a project with the setting `package-mode = false`. Such a project only has dependencies, and is
+    not itself a package.
+    """
 
     def write_configuration(self) -> None:
         # poetry reads credentials from environment variables. The names of these variables contain the name of the

@@ -83,8 +83,8 @@ class SuiteProxy:
     def __init__(self, shield: Shield, suite_port: int) -> None:
         self._shield = shield
         self._suite_port = suite_port
-        # Maps each test's id to header fields of the test's last request to the shield. Only the conformance suite
-        # understands these fields.
+        # Maps each test's id to header fields of the test's last request to the shield. The shield removes these
+        # fields, but the suite's server needs them.
         self._last: dict[str, dict[str, str]] = {}
 
     def to_suite(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> _Answer:
@@ -106,7 +106,7 @@ class SuiteProxy:
         given |= self._last.get(_test_of(f"/{key}"), {})
         try:
             status, answer, body = self.to_suite(method, f"/{key}", given)
-        # in some tests, the server of the conformance suite closes the connection
+        # in some tests, the suite's server closes the connection before its response is complete
         except (OSError, http.client.HTTPException):
             return 502, {}, b""
         carried = {name: value for name, value in answer.items() if name.startswith((*_OF_RESPONSES, "expires"))}

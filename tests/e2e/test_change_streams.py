@@ -77,7 +77,7 @@ def records(database: Spanner) -> list[Any]:
 
 def test_records_have_the_same_form(google: Spanner, emulated_spanner: Emulated) -> None:
     theirs, ours = records(google), records(emulated_spanner.spanner())
-    for record in (*theirs, *ours):  # the order of columns may differ between Google's emulator and ours
+    for record in (*theirs, *ours):  # the two emulators may list the columns in different orders
         for column in record.get("data_change_record", {}).get("column_types", ()):
             column.pop("ordinal_position")
     for their, our in zip(theirs, ours, strict=True):

@@ -131,7 +131,7 @@ def until_delivered(target: Target) -> None:
 
 
 def print_time(what: str, seconds: float) -> None:
-    """Prints a measured time. `pytest -rP` shows the output, and docs/entitlements.md quotes it."""
+    """Prints a measured time. `pytest -rP` shows the output, and docs/entitlements.md contains some of these times."""
     print(f"{what}: {seconds:.2f} s")
 
 

@@ -1,5 +1,5 @@
-"""Tests that an experiment reaches every PoP. Responses to operators must name the client's variant, and the PoP's log
-must contain the variant of each request.
+"""Tests that an experiment (an A/B test of the edge worker) reaches every PoP. Responses to operators must name the
+client's variant, and the PoP's log must contain the variant of each request.
 """
 
 from __future__ import annotations

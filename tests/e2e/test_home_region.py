@@ -27,7 +27,8 @@ from tests.support.waiting import eventually
 HOME, AWAY = "us-east-1", "eu-west-1"
 LOST = ("secretsmanager", "sts", "dynamodb", "acm", "ssm")
 
-# Files in the run directory of a shield (a regional cache). A machine does not have them when it boots.
+# Files in the run directory of a shield (a regional cache). A machine does not have them when it boots, so a test
+# deletes them to make the machine fetch them again.
 NEEDED_AT_BOOT = ("origin_key", "server_certificate.pem", "server_key.pem")
 
 

@@ -29,8 +29,8 @@ def configured(up: Up, identity: str) -> dict[str, str]:
 
 def test_private_packages_are_imported_with_the_clients_credentials(up: Up, tmp_path: Path) -> None:
     sources = [f"npm:{NPM_PACKAGE}", f"pypi:{PYTHON_PACKAGE}"]
-    # The test imports packages from the edge into the edge's own registry. The registry therefore has the packages
-    # already. The first import adds only metadata that the source states, such as times.
+    # The test imports packages from the edge into the edge's own registry, which therefore already has the packages.
+    # The first import only adds metadata that the edge states about the packages, such as upload times.
     first = registry(up, "import", *sources, "--journal", tmp_path / "first", **configured(up, "reader"))
     assert first.returncode == 0, first.stderr
     imported = registry(up, "import", *sources, "--journal", tmp_path / "1", **configured(up, "reader"))

@@ -195,9 +195,9 @@ def test_a_request_body_that_the_worker_does_not_read_fails_no_request(pop: OwnP
 
     with ThreadPoolExecutor(4) as clients:
         assert set(clients.map(post, range(1, 101))) == {404}
-        # The worker's token endpoint reads forms. NGINX therefore passes the body of a form on to the worker at every
-        # path. At other paths, the worker does not read the form. The client that sent the form can then get 502, but
-        # no other client may get 502.
+        # NGINX passes the body of a form to the worker at every path, because the worker's token endpoint reads forms.
+        # At other paths, the worker does not read the body. The client that sent the form can then get 502, but the
+        # requests of other clients must still succeed.
         assert set(clients.map(post_form, range(1, 21))) <= {404, 502}
     assert {pop.request("/healthz").status for _ in range(10)} == {200}
     assert pop.request(path, "reader-beside-bodies", body=b"a body").body == body

@@ -222,7 +222,7 @@ class Network:
     def get(
         self, path: str, *, pop: int = 0, host: str = HOST, headers: dict[str, str] | None = None
     ) -> httpx.Response:
-        """Returns a PoP's response over a new TLS connection, and verifies the PoP by the edge's CA certificate."""
+        """Returns a PoP's response over a new TLS connection. The edge's CA must have signed the PoP's certificate."""
         return self.request("GET", path, pop=pop, host=host, headers=headers)
 
     def request(
@@ -392,7 +392,7 @@ def test_a_document_with_a_short_lifetime_is_fetched_once_in_each_lifetime(netwo
             assert time.monotonic() < started + 120
     assert {answer.status_code for answer in answers} == {200}
     # L1, the PoP's cache, keeps the document for two seconds. L1 therefore fetches the document once at the start, and
-    # then at most once in two seconds.
+    # then at most once every two seconds.
     assert network.shield.request_count("/feeds/document") <= 1 + (time.monotonic() - started) / 2
 
 

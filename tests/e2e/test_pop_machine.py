@@ -76,7 +76,9 @@ class PopMachine:
     trust: ssl.SSLContext
 
     def get(self, path: str, token: str = "") -> httpx.Response:
-        """Requests a path of the clients' hostname. The machine's certificate must be valid for this hostname."""
+        """Requests a path from this machine, under the hostname that clients use. The machine's certificate must be
+        valid for the hostname.
+        """
         headers = {"Host": HOSTNAME} | ({"Authorization": f"Bearer {token}"} if token else {})
         with httpx.Client(verify=self.trust, trust_env=False, timeout=60) as http:
             url = f"https://{self.address}:{POP_HTTPS_PORT}{path}"

@@ -104,7 +104,7 @@ def test_a_change_is_followed_through_every_tier(up: Up, reader: Client, tmp_pat
         for each in CLIENT_LOCATIONS
         for option in ("--via", f"{each.name}={client_location_proxy(up.sandbox, each)}")
     ]
-    patient = ("--timeout", "300", "--objective", "300")  # a busy machine can exceed the maximum delay (`objective`)
+    patient = ("--timeout", "300", "--objective", "300")  # a busy machine may need longer than the default limits
     followed = registry(up, "visible", "npm:followed", *patient, *vias, ARTIFACT_EDGE_TOKEN=reader.token() or "")
     assert followed.returncode == 0, followed.stdout + followed.stderr
     places = {tuple(line.split()[:2]) for line in followed.stdout.splitlines()[1:]}

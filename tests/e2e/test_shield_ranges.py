@@ -38,7 +38,8 @@ def _answers(shield: Shield, method: str, headers: dict[str, str]) -> Iterator[t
         if state != "lacks":
             assert shield.edge.get(key).content == CONTENT
         if state == "has":
-            # While the shield is still storing the object, it can ignore a range.
+            # While the shield is still storing the object, it can answer with the whole object and ignore the Range
+            # header. The test therefore waits for a cache hit.
             assert eventually(lambda key=key: shield.edge.head(key).headers["X-Cache"] == "shield; hit")
         yield state, shield.edge.request(method, key, headers=headers)
 

@@ -1,5 +1,5 @@
-"""Tests releases of the edge worker by percentage with real clients. A command rolls back a bad version while npm
-installs packages. A good version gets all requests.
+"""Tests releases of the edge worker by percentage with real clients. `python -m rollout` rolls back a bad version while
+npm installs packages, and sends all requests to a good version in the end.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Starts implementations of cloud APIs that others wrote: dynalite for DynamoDB, versitygw for S3, and fake-gcs-server
-for Cloud Storage.
+"""Starts third-party implementations of cloud APIs: dynalite for DynamoDB, versitygw for S3, and fake-gcs-server for
+Cloud Storage.
 """
 
 from __future__ import annotations

@@ -90,7 +90,9 @@ class Edge:
         return "\r\n".join([*lines, "", ""]).encode() + body
 
     def get(self, path: str, token: str | None = None) -> Sequence[int]:
-        """Sends one GET request, and returns the status of each response. A correct edge sends one response."""
+        """Sends one GET request, and returns the status of each response. The edge sends several responses only if it
+        mistakes the request for several requests.
+        """
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
         return self.send(self.request("GET", path, headers)).statuses
 

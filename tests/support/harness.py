@@ -309,10 +309,10 @@ def _plain(properties: Any) -> Properties:
 
 
 def _in_separate_thread(run: Callable[[], None]) -> None:
-    """Runs a function in a separate thread. Raises the function's error in the calling thread.
+    """Runs a Pulumi program in a separate thread. Raises the program's error in the calling thread.
 
-    Pulumi keeps its state in context variables and in the thread's event loop. Programs in separate threads therefore
-    cannot affect each other.
+    The Pulumi SDK keeps data about the running program in context variables and in the thread's event loop. Programs in
+    separate threads therefore cannot affect each other.
     """
     raised: list[BaseException] = []
 

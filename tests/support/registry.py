@@ -41,7 +41,7 @@ BUCKET = "origin-us-east-1"
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """Holds a stored object's headers and metadata in the form in which readers receive them.
+    """Holds a stored object's headers and metadata as a program that reads the object receives them.
 
     `validator` is the object's ETag or generation, which changes with each write.
     """

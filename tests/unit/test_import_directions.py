@@ -86,8 +86,8 @@ def test_contract_imports_only_itself_and_the_standard_library(graph: grimp.Impo
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a directory with copies of all files that the import linter reads. The linter accepts the unchanged
-    files.
+    """Returns a directory with copies of all files that the import linter reads. First checks that the linter finds no
+    error in these copies.
     """
     root = tmp_path_factory.mktemp("copy")
     for file in (ROOT / "pyproject.toml", *(file for folder in FOLDERS for file in sources(ROOT / folder))):

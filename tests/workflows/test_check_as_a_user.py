@@ -27,8 +27,8 @@ from local.checkout import CHECKOUT
 from tests.support.workflows import ACTIONS, SHELLS, WORKFLOWS
 
 CHECK = WORKFLOWS["check.yml"]
-# Some environment variables configure how this machine reaches package registries. The names of these variables begin
-# with one of these prefixes. GitHub's runners do not need the variables.
+# The prefixes of environment variables that configure how this machine reaches package registries. The test passes
+# these variables to its commands. On GitHub's runners, such variables are not necessary.
 REGISTRIES = (
     "PIP_",
     "UV_",

@@ -30,8 +30,8 @@ def without_region(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]
 
 
 def on_one_cloud(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields one changed copy of a stack with machines on several clouds for each of these clouds. The copy has
-    machines only on this cloud.
+    """Yields a copy of the given stack for each cloud that has shield machines (regional caches). The copy has machines
+    on this cloud only. Yields nothing if all machines are on one cloud.
     """
     clouds = {each.type for each in stack} & {EC2, GCE}
     for token in clouds if len(clouds) > 1 else ():

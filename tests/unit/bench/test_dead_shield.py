@@ -1,5 +1,5 @@
-"""Tests the summary of the benchmark with a dead shield: how it computes install times and request times from the
-measurements.
+"""Tests how the benchmark of installs with a failed shield (bench/dead_shield.py) computes install times and request
+times from its measurements.
 """
 
 from __future__ import annotations

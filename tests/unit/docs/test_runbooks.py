@@ -1,4 +1,6 @@
-"""Tests that a test runs each command of each runbook. This file lists the exceptions and their reasons."""
+"""Checks that tests run every command of every runbook. The constants in this file list the commands that no test runs,
+with the reasons.
+"""
 
 from __future__ import annotations
 

@@ -248,7 +248,8 @@ CONTINENTS: Mapping[str, str] = dict.fromkeys(("AF", "AN", "AS", "EU", "NA", "OC
 
 @pytest.mark.parametrize(
     ("percent", "refused"),
-    # `percent` of all clients use our own PoPs. The plan sends the clients of two of seven continents to a new region.
+    # Our own PoPs serve `percent` % of all clients. The plan sends the clients of two of seven continents to a new
+    # region, so it moves `percent` * 2/7 % of the clients. A plan may move at most 20 % of all clients.
     [(0, []), (20, []), (70, []), (71, ["traffic"])],
 )
 def test_a_new_place_moves_the_clients_of_its_continents(percent: int, refused: list[str]) -> None:

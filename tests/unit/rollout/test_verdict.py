@@ -43,7 +43,7 @@ def test_fewer_errors_never_make_a_version_worse(old: Counts, more: int, new: Co
         (Counts(99, 99), Counts(900, 0), Verdict.UNDECIDED),  # the new version has had too few requests for a decision
         (Counts(100, 50), Counts(900, 0), Verdict.WORSE),
         (Counts(100, 50), Counts(99, 0), Verdict.UNDECIDED),  # the old version has had too few requests for a decision
-        (Counts(100, 1), Counts(900, 0), Verdict.UNDECIDED),  # one error of the new version may be a coincidence
+        (Counts(100, 1), Counts(900, 0), Verdict.UNDECIDED),  # one error is not enough to blame the new version
         (Counts(1000, 500), Counts(9000, 4500), Verdict.GOOD),  # both versions have the same error rate
         (Counts(1000, 0), Counts(9000, 90), Verdict.GOOD),
         # the error rates differ by less than the tolerance

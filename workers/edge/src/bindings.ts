@@ -24,7 +24,7 @@ export interface Bindings {
    * The limits for the objects that isolates keep in memory, as JSON (memory.ts). Absent when isolates keep no objects.
    */
   MEMORY?: string;
-  /** A rate limit for each valid token. The binding counts the requests with the same token by the token's digest. */
+  /** A rate limit for each valid token. The key of the limit is the token's digest. */
   TOKEN_REQUESTS?: RateLimit;
   /** A rate limit for requests with invalid tokens, for each client address. */
   FAILED_TOKENS?: RateLimit;

@@ -5,7 +5,7 @@
 import { areTexts, check, fieldsOf, InvalidDocument, isInteger, isText, NAME } from "./fields";
 import { hashOf } from "./hash";
 
-/** What a variant of an experiment may change when the worker handles a request. */
+/** The ways in which a variant of an experiment (an A/B test) can change how the worker handles a request. */
 export interface Flags {
   /**
    * Patterns of the names of shield nodes (machines of regional caches). The worker first sends requests to the nodes
@@ -67,8 +67,8 @@ export interface Subject {
 export interface Assignment {
   variants: Readonly<Record<string, string>>;
   /**
-   * Maps the name of each of the client's experiments to a number of 24 bits. Log events contain this number as the
-   * client's pseudonym.
+   * The client's pseudonym in log events: a 24-bit number for each experiment that the client takes part in. The keys
+   * are the names of the experiments.
    */
   subjects: Readonly<Record<string, number>>;
   flags: Flags;

@@ -177,7 +177,10 @@ async function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionCon
   return feed.current(access, Date.now);
 }
 
-/** Answers the health check that tests whether this PoP has the feed of revocations and applies the newest edge policy. */
+/**
+ * Answers the PoP's health check. The status is 200 if the PoP knows the recent revocations and applies the newest edge
+ * policy and the newest advisories. Otherwise, the status is 503.
+ */
 async function feedHealth(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
   const [{ age }, policies] = await Promise.all([currentRevocations(bindings, ctx), currentOf(policiesFeed, bindings, ctx)]);
   const headers = { "cache-control": "no-store", ...(Number.isFinite(age) && { "server-timing": `feed;dur=${age}` }) };

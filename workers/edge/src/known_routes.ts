@@ -1,5 +1,5 @@
-// Remembers the routes of recent URLs. URL parsing and route look-up take much time: a quarter of the processor time
-// that the worker's own code needs for a hit in L1, the cache at the edge.
+// Remembers the routes of recent URLs. Parsing a URL and finding its route takes a quarter of the processor time that
+// the worker's own code needs for a hit in L1, the cache at the edge.
 
 import { setBounded } from "./bounded_map";
 import type { ObjectRoute, Route } from "./routes";

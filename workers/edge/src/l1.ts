@@ -71,7 +71,7 @@ export function l1From(
     const sent = { ...headers, ...always };
     // The host in this URL is a placeholder: no request resolves the name, and the name is not part of the cache key.
     const url = `https://l1${pathOf(key, view)}`;
-    // The runtime needs less time for a call that passes only a URL than for a call with a method and headers.
+    // The runtime processes `fetch` with only a URL faster than `fetch` with a method and headers.
     const isPlain = method === "GET" && isEmpty(sent);
     const start = (): Promise<Response> => (isPlain ? cached.fetch(url) : cached.fetch(url, { method, headers: sent, redirect: "manual" }));
     const answer = await answerWithin(firstByteLimit, start, (late) => void late.body?.cancel());
@@ -134,8 +134,9 @@ export function placeIn(headers: Headers): Place | undefined {
 }
 
 /**
- * Returns the header that carries the shield flags to shields (regional caches): which nodes to prefer, and whether to
- * hedge. Returns no header when all flags have their default values.
+ * Returns the header that carries the shield flags through L1, the cache at the edge, to the code that sends requests
+ * to shields (regional caches). The flags say which shield nodes to prefer, whether to send hedged requests, and which
+ * install id to send. Returns no header when all flags have their default values.
  */
 export function flagsHeader({ shieldPool, hedging, install }: ShieldFlags): Record<string, string> {
   const areUsual = shieldPool === undefined && hedging && install === undefined;

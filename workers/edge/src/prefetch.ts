@@ -161,7 +161,7 @@ async function prefetch({ expected, depth }: Waiting, progress: Progress, cause:
 }
 
 /**
- * Returns the name under which an isolate remembers the objects that clients request after a document. The name
+ * Returns the key under which an isolate stores which objects clients request after the given document. The key
  * contains the id of the rule set (the edge policy's rules for a client), because one rule set may refuse a document
  * that another rule set allows.
  */

@@ -1,5 +1,6 @@
-// On our own PoP machines, the worker answers NGINX with an internal redirect. NGINX then sends the client the object
-// from L1, the cache at the edge. The body does not pass through the isolate (docs/decisions/own-pops.md).
+// On our own PoP machines, the worker usually answers NGINX with an internal redirect. NGINX then sends the client the
+// object from L1, the cache at the edge. If the isolate carried the object's body instead, the PoP would serve fewer
+// objects a second (docs/decisions/own-pops.md).
 
 import type { ShieldFlags } from "./experiments";
 import { flagsHeader, pathOf, PLACE_HEADER, type View } from "./l1";

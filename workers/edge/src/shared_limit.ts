@@ -2,8 +2,8 @@
 // request takes a twentieth of the processor time of a hit in L1, the cache at the edge.
 //
 // The runtime cancels a timer when the request that started the timer ends. The next request that begins to wait then
-// checks all waits, and starts a new timer. A wait can therefore take longer than the limit if the isolate gets no
-// further request.
+// ends all waits that have reached the limit, and starts a new timer. If the isolate gets no further request, a request
+// can therefore wait longer than the limit.
 
 import type { Clock } from "./hedging";
 
@@ -50,7 +50,7 @@ export class SharedLimit {
     this.#nextCheck = now + this.period;
     this.clock.after(this.period, () => {
       const then = this.clock.now();
-      // Another request may have checked the waits in the meantime, and started the next timer.
+      // Another request may already have made this check in the meantime, and started the next timer.
       if (then >= this.#nextCheck) this.#check(then);
     });
   }

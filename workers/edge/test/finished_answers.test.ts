@@ -32,7 +32,7 @@ const OF_THE_TIER = ["server-timing", "x-cache"];
 
 const stored = new Map<string, { headers: IncomingMessage["headers"]; body: Buffer }>();
 
-/** Emulates Workers Cache, which removes two headers from each response and keeps each 200 response. */
+/** Emulates Workers Cache: keeps each 200 response, and removes the headers that only the cache reads. */
 function cached({ url = "", headers, method }: IncomingMessage, response: ServerResponse): void {
   const found = stored.get(url);
   if (found !== undefined) {

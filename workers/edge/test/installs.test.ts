@@ -1,6 +1,6 @@
 // Tests the install ids that the edge worker sends to shields (regional caches). An install id is a pseudonym of a
-// client. Some tests call the function that makes the ids, and others run the deployed bundle. The stack logs installs,
-// and the worker prefetches nothing.
+// client. Some tests call the function that makes the ids, and others run the deployed bundle. In all tests, the stack
+// logs installs, and prefetching is off.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

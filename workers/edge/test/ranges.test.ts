@@ -172,7 +172,7 @@ test("a range is ignored for methods other than GET", async () => {
   for (const value of ["bytes=0-4", "bytes=100-"]) {
     const seen = await ask(range(value), "HEAD");
     assert.deepEqual([seen.status, seen.headers["content-length"], seen.headers["content-range"]], [200, "100", undefined]);
-    // uv sends a HEAD request to find out whether ranges are supported
+    // uv sends a HEAD request to find out whether the server supports range requests
     assert.equal(seen.headers["accept-ranges"], "bytes");
   }
 });

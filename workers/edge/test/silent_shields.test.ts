@@ -21,7 +21,7 @@ test("while a node is silent, another one answers, and the silent connection is 
   assert.deepEqual([answer.status, await answer.text()], [200, "body"]);
   const [first, second, ...more] = shieldRequests.map(({ host }) => host);
   assert.notEqual(first, second);
-  // On a slow machine, a second may pass before an answer arrives. The worker then also sends the request to a third
+  // On a slow machine, the response may take longer than a second. The worker then also sends the request to a third
   // shield node.
   assert.ok(more.length <= 1);
   if (!silent[0]!.socket.destroyed) await once(silent[0]!.socket, "close", { signal: signal() });

@@ -5,7 +5,9 @@ import { test } from "node:test";
 import { StoreReader } from "../src/store";
 import { FakeClock } from "./clock";
 
-/** Emulates a key-value store that answers, fails or is silent, and counts the reads of the store. */
+/**
+ * Emulates a key-value store, and counts its reads. Depending on `mode`, the store answers, fails, or never answers.
+ */
 function emulatedStore() {
   const state = { mode: "works" as "works" | "fails" | "silent", reads: 0 };
   const get = (): Promise<string> => {

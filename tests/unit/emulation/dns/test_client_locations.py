@@ -33,7 +33,8 @@ SENT = bytes(range(256)) * 4096  # 1 MiB of bytes that a test sends through a pr
 
 @dataclass
 class Place:
-    """Provides the proxy of the client location eu-west, and one TLS listener for each PoP.
+    """Provides the HTTP proxy for clients at the client location eu-west (a place in the sandbox that clients connect
+    from), and one TLS listener for each PoP.
 
     Each listener responds with the address of its PoP and the address of its client.
     """

@@ -16,7 +16,7 @@ from emulation.layout import IMPORT_ROOT, Sandbox
 from tests.support.waiting import eventually
 
 # A script that replaces the Pulumi engine in the tests. The script writes each signal that it receives to the file
-# `signals`. It ends after ENDS_AT signals.
+# `signals`. It ends after the number of signals that the environment variable ENDS_AT contains.
 ENGINE = """\
 #!/bin/sh
 caught() { echo "$1" >> signals; [ "$(wc -l < signals)" -lt "$ENDS_AT" ] || exit 1; }

@@ -30,7 +30,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may run a m
 
 @dataclass
 class Host:
-    """An emulated hypervisor with one machine, and the reports of the hypervisor."""
+    """An emulated hypervisor with one machine. `reports` contains the messages that the hypervisor has reported."""
 
     sandbox: Sandbox
     instance: Instance
@@ -130,7 +130,7 @@ def test_a_machines_program_restarts_a_service_and_reloads_it() -> None:
         # The program `control` runs for the first time before the service `note` has started.
         assert codes[0] == "is-active --quiet 3"
         assert codes[3:] == ["is-active --quiet 0", "restart 0", "reload 0"], machine.reports
-        # Both runs restart the service, so each reloads another process.
+        # Each of the two runs restarts the service, so the two reloads have different process IDs.
         assert sorted(note.partition(" ")[0] for note in machine.notes()) == ["reload", "reload", "started", "started"]
         reloaded = {note.partition(" ")[2] for note in machine.notes() if note.startswith("reload ")}
         assert len(reloaded) == 2

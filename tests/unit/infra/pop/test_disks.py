@@ -55,7 +55,7 @@ def test_a_machine_without_one_of_its_disks_is_unhealthy_until_the_disk_is_back(
     disk = pop.disks[1]
     taken = disk.rename(disk.with_suffix(".gone"))
     assert becomes_unhealthy(pop)
-    # An unhealthy machine still answers requests.
+    # An unhealthy machine still answers the requests that reach it.
     assert pop.request(PATH, "reader").body == BODY
     taken.rename(disk)
     assert eventually(lambda: health(pop) == (200, b"ok\n"))

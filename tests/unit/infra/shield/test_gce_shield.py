@@ -45,8 +45,8 @@ def test_the_next_machine_is_replaced_when_the_last_one_serves_again(
     waited: list[bool] = []
 
     async def pause(seconds: float) -> None:
-        """Replaces `asyncio.sleep`, which the program calls while it waits for the first machine. Checks that the
-        second machine does not exist yet. Then reports that the first machine serves clients.
+        """Replaces `asyncio.sleep`, which the Pulumi program calls while it waits for the first machine. Checks that
+        the second machine does not exist yet. Then reports that the first machine serves clients.
         """
         waited.append(project.get(machines.format("c", 1)).status_code == 404)
         report(f"{REGION}-0", project.get(machines.format("b", 0)).json()["id"])

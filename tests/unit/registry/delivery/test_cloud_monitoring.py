@@ -1,4 +1,6 @@
-"""Tests which metrics the registry sends to Cloud Monitoring. The alarms there must read these metrics."""
+"""Tests which metrics the registry sends to Cloud Monitoring. The stack's alarms in Cloud Monitoring must read the same
+metrics.
+"""
 
 from __future__ import annotations
 

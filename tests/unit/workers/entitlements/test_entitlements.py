@@ -1,5 +1,5 @@
-"""Tests how token records reach the edge. The edge must keep each token's latest record, even if records arrive in
-another order.
+"""Tests how token records reach the edge. The edge must keep each token's latest record, even if records arrive out of
+order.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes parallel changes of one IAM policy on the emulated Google Cloud. Tests that no change undoes another."""
+"""Tests that parallel changes to one IAM policy on the emulated Google Cloud do not overwrite each other."""
 
 from __future__ import annotations
 
