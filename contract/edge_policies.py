@@ -24,7 +24,7 @@ from typing import Any
 # advisories.
 PARTITION = "edge-policy"
 CURRENT = "current"
-# This text sorts before the names of all items in a partition. A query for later names therefore returns the whole
+# This string sorts before the names of all items in a partition. A query for later names therefore returns the whole
 # partition.
 BEFORE = "!"
 

@@ -52,9 +52,7 @@ Document = Mapping[str, Any]
 
 
 class MalformedChange(Exception):
-    """Raised when a stored revocation or withdrawal cannot be decoded. The message contains no part of the
-    stored text.
-    """
+    """Raised when a stored revocation or withdrawal cannot be decoded. The message never contains stored data."""
 
 
 def item_name(now: float, unique: str) -> str:

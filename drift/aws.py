@@ -50,7 +50,7 @@ _LISTED = {
     "aws:sns/topic:Topic": "sns",
     "aws:sqs/queue:Queue": "sqs",
 }
-# The kinds of EC2 resources in a stack. Each kind has four texts: its name in ARNs, the API operation that lists its
+# The kinds of EC2 resources in a stack. Each kind has four strings: its name in ARNs, the API operation that lists its
 # resources, the response field with the list of resources, and the resource field with the ID.
 _EC2 = (
     ("elastic-ip", "describe_addresses", "Addresses", "AllocationId"),

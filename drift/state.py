@@ -58,7 +58,7 @@ def tag_of(project: str) -> str:
 def read(export: Any) -> State:
     """Returns the state in the output of `pulumi stack export`.
 
-    Raises DriftError if the document has another format or contains no resources.
+    Raises DriftError if the document is not such an output or contains no resources.
     """
     deployment: Any = cast(Any, export).get("deployment") if isinstance(export, Mapping) else None
     found: Any = cast(Any, deployment).get("resources") if isinstance(deployment, Mapping) else None

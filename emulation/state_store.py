@@ -57,7 +57,7 @@ class StateStore:
 
     def put(self, kind: str, scope: str, id: str, document: Document) -> None:
         """Creates or replaces a resource of the emulated cloud. `scope` is the id of the parent resource, such as a
-        zone, or an empty text for a resource without a parent.
+        zone, or an empty string for a resource without a parent.
         """
         self._run(
             "INSERT INTO resource VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET document = excluded.document",

@@ -130,7 +130,7 @@ def _host_in(target: str) -> str:
 
 
 def _host(key: str) -> str:
-    """Returns the DNS name from a text that consists of a DNS name and a record type, such as `packages.example.com
+    """Returns the DNS name in a string that consists of a DNS name and a record type, such as `packages.example.com
     CNAME`.
     """
     return key.partition(" ")[0]

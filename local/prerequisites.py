@@ -153,7 +153,7 @@ def install(packages: Sequence[str], report: Report) -> None:
 
 @contextmanager
 def _temporary_file(file: Path, text: str) -> Generator[None]:
-    """Creates a file with the content `text` for the time of a `with` block, and deletes the file afterwards.
+    """Creates a file with the content `text` for the duration of a `with` block, and deletes the file afterwards.
 
     An existing file is neither changed nor deleted.
     """

@@ -1,8 +1,8 @@
-"""Counts the changes that clients make to the emulated AWS. While a count stays the same, the processes of a sandbox
-need not list all resources of all regions again.
+"""Counts the changes that clients make to the emulated AWS, and serves the counts over HTTP.
 
-In a sandbox, the machines and the functions run in other processes than the emulated AWS API. These processes poll the
-counts to learn of changes. The real AWS has no such API.
+In a sandbox, the machines and the functions do not run in the process of the emulated AWS API. Their processes poll the
+counts to learn of changes. While the count of a region stays the same, a process does not have to list the region's
+resources again. The real AWS has no such API.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ class ChangedRegions:
         self._seen: Mapping[str, str] = {}
 
     def now(self) -> Mapping[str, str]:
-        """Returns a mapping from each region with changes to a text. The text contains the number of changes of each
-        service, so it differs after each change. Raises httpx.HTTPError when the emulated AWS does not answer.
+        """Returns a mapping from each region with changes to a string. The string contains the number of changes to
+        each service, so it differs after each change. Raises httpx.HTTPError when the emulated AWS does not answer.
         """
         counted = self._http.get(f"{self._url}{PATH}").raise_for_status().json()
         counts: dict[str, str] = {}
@@ -104,8 +104,8 @@ class ChangedRegions:
         return {region for region in now.keys() | self._seen.keys() if now.get(region) != self._seen.get(region)}
 
     def seen(self, now: Mapping[str, str]) -> None:
-        """Stores `now` as the counts of the changes that the caller has processed. `since_seen` then reports only later
-        changes.
+        """Records that the caller has processed all changes up to the counts in `now`. `since_seen` then reports only
+        later changes.
         """
         self._seen = now
 

@@ -70,8 +70,8 @@ class Outages:
 
 
 def _called(environ: dict[str, Any]) -> tuple[str, str]:
-    """Returns the service and the region to which a request goes, or two empty texts if the request contains neither of
-    them.
+    """Returns the service and the region to which a request goes, or two empty strings if the request contains neither
+    of them.
     """
     bucket = addressed_bucket(environ)
     if bucket is not None:

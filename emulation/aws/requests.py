@@ -19,8 +19,8 @@ _VIRTUAL_HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-][a-z0-9-]*\
 
 @dataclass(frozen=True)
 class S3Address:
-    """The S3 bucket and the object key that a request names. An empty text means that the request names no bucket or no
-    key.
+    """The S3 bucket and the object key that a request names. A field is an empty string if the request names no bucket
+    or no key.
     """
 
     bucket: str = ""

@@ -28,10 +28,11 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class _Handler(WSGIRequestHandler):
-    """Handles HTTP requests to the emulated Cloudflare. Connections stay open, because workers send many requests.
+    """Reads HTTP requests to the emulated Cloudflare, and writes the responses. The class keeps connections open,
+    because workers send many requests.
 
-    Requests are not logged, because their URLs contain data that does not belong in a log, such as the keys of Workers
-    KV entries.
+    The class does not log requests, because their URLs contain data that does not belong in a log, such as the keys of
+    Workers KV entries.
     """
 
     protocol_version = "HTTP/1.1"

@@ -69,7 +69,7 @@ def _public(certificate: Json) -> Json:
 
 
 def _parse(pem: str) -> x509.Certificate:
-    """Returns the first certificate of a PEM text. Raises ApiError unless all certificates in the text are valid."""
+    """Returns the first certificate in a PEM string. Raises ApiError unless all its certificates are valid."""
     try:
         return x509.load_pem_x509_certificates(pem.encode())[0]
     except ValueError as error:

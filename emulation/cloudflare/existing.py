@@ -1,6 +1,4 @@
-"""Finds the stored resource that a request to the Cloudflare API names. Raises an error of the API if the resource does
-not exist.
-"""
+"""Finds the stored resource that a request to the Cloudflare API names. Raises ApiError for an unknown resource."""
 
 from __future__ import annotations
 

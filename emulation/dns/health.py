@@ -31,7 +31,7 @@ _ENDPOINT_TYPES = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP")
 Resolve = Callable[[str], Iterable[str]]
 
 # A function that takes the address of an endpoint, and returns the source addresses from which health checkers probe
-# this endpoint. If a source address is an empty text, the operating system chooses the address.
+# this endpoint. If a source address is an empty string, the operating system chooses the address.
 Sources = Callable[[str], Sequence[str]]
 
 

@@ -16,8 +16,8 @@ from dns.exception import DNSException
 
 from contract.regions import REGIONS
 
-# The ID of the hosted zone in Route 53 aliases of accelerators. Route 53 requires the same ID for all accelerators of
-# Global Accelerator (Route 53 API Reference, "AliasTarget": HostedZoneId).
+# The hosted zone ID that a Route 53 alias record for an accelerator must contain. The ID is the same for all
+# accelerators of Global Accelerator (Route 53 API Reference, "AliasTarget": HostedZoneId).
 ACCELERATORS_ZONE = "Z2BJ6XQ5FK7U4H"
 
 

@@ -1,5 +1,5 @@
-"""Delivers a batch of stream records to a Lambda function as Lambda does. Handles partial batch responses, retries,
-batches that are split in two after an error, and records that are discarded.
+"""Delivers a batch of stream records to a Lambda function as Lambda does. The emulation covers partial batch responses,
+retries, the split of a batch in two after an error, and the rules for discarding records.
 
 Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon DynamoDB Streams". The next batch of a
 shard must wait until all records of a batch are processed or discarded. A split of a batch does not count as a retry.

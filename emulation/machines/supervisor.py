@@ -120,8 +120,8 @@ class Supervisor:
         return processes.start(self._sandbox, self._name, command.argv, env=environment, user=self._user)
 
     def _adapt_fetched_programs(self) -> None:
-        """Adapts the programs that the machine has fetched, with the same substitutions that the emulation applies to
-        the files in user data (substitutions.py).
+        """Changes the programs that the machine has fetched, so that they run on an emulated machine. The changes are
+        the substitutions that the emulation also applies to the files in user data (substitutions.py).
         """
         for file in (self._place.root / "usr/local/bin").glob("*"):
             # The symbolic link `workerd` points to a binary of the host. The binary needs no changes, and a read of its

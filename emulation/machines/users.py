@@ -18,7 +18,8 @@ from pathlib import Path
 
 from emulation.machines import systemd
 
-# If a machine has users of its own, it has its own copies of these files, which take the place of the host's files.
+# The files that list users and groups and name the DNS resolver. A machine whose user data adds a user has its own
+# copies of these files. The machine's programs read these copies and not the host's files.
 _FILES = ("etc/passwd", "etc/group", "etc/resolv.conf")
 # The file with the certificate authorities that programs on a machine with its own users trust.
 AUTHORITIES = "etc/ssl/public.pem"

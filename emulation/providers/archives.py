@@ -45,7 +45,7 @@ def on_the_wire(value: Any) -> Any:
 
 
 def comparable(value: Any) -> Any:
-    """Returns a resource property in a form that can be compared. Replaces an archive by its hash, because the Pulumi
+    """Returns a resource property in a form that can be compared. Replaces an archive with its hash, because the Pulumi
     state and the Pulumi program can describe the same archive in different ways.
     """
     if isinstance(value, dict) and cast(Properties, value).get(_MARK) == _ARCHIVE:

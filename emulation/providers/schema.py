@@ -113,7 +113,7 @@ def _nested(expected: Any, value: Any, path: str, owner: str) -> Iterator[Failur
 
 def _is_scalar(value: Any) -> bool:
     """Returns whether an input is neither a list nor an object. The type of a single value does not matter, because
-    real providers convert texts such as "true" or "80" to the required type.
+    real providers convert strings such as "true" or "80" to the required type.
     """
     return not isinstance(value, (dict, list))
 

@@ -27,7 +27,7 @@ class ShieldNode:
 
 
 def shields_binding(nodes: Sequence[ShieldNode]) -> str:
-    """Returns the list of shield machines (regional caches) as a JSON text, the value of the edge worker's binding
+    """Returns the list of shield machines (regional caches) as JSON. The edge worker gets the list as its binding
     SHIELDS.
     """
     return json.dumps(

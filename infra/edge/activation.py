@@ -1,7 +1,7 @@
 """Waits until Cloudflare serves the hostname that clients connect to, with a valid certificate.
 
-The Pulumi resource CustomHostname is created as soon as Cloudflare has accepted the hostname. Validation and the
-certificate take some minutes more (Cloudflare for SaaS, "Hostname validation" and "Certificate statuses").
+The Pulumi resource CustomHostname is created as soon as Cloudflare has accepted the hostname. Validation and issuance
+of the certificate take a few more minutes (Cloudflare for SaaS, "Hostname validation" and "Certificate statuses").
 """
 
 from __future__ import annotations

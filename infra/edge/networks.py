@@ -11,8 +11,8 @@ from contract.cloudflare_networks import IPV4
 
 
 class EdgeNetworksError(pulumi.RunError):
-    """Raised when Cloudflare's API lists other networks than contract/cloudflare_networks.py. The message names the
-    difference.
+    """Raised when the networks in Cloudflare's API differ from those in contract/cloudflare_networks.py. The message
+    names the networks that differ.
     """
 
 

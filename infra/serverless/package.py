@@ -59,10 +59,12 @@ def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
 
 
 def _imported_names(root: Path, places: dict[str, Path], name: str, source: Path, text: str) -> Iterator[str]:
-    """Yields the imports that must be packed with a Python module, and the names of the module's parent packages.
+    """Yields the names of the modules that must be packed together with the module `name`: the modules that it imports,
+    and its parent packages.
 
     Some of these names are not modules. For example, `from a import b` yields `a.b`, although `b` can be a function in
-    the module `a`. Raises pulumi.RunError for an import that neither the archive nor the cloud's runtime contains.
+    the module `a`. Raises pulumi.RunError if a module of the project imports a package that the function would not
+    have: a package that is neither packed nor included in the cloud's runtime.
     """
     package = name if source.name == "__init__.py" else name.rpartition(".")[0]
     parts = name.split(".")

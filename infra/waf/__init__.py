@@ -43,10 +43,12 @@ FAILURE_SECONDS = 60
 PATH_ATTACKS = (
     "/.",  # matches a segment of the path that begins with a dot, such as `..`
     "%2e",  # matches an encoded dot
-    "%2f.",  # matches an encoded slash with a dot behind it
+    "%2f.",  # matches an encoded slash that is followed by a dot
     "\\",
     "%5c",  # matches an encoded backslash
-    "%25",  # matches an encoded percent sign: a server that decodes twice would see another path than the firewall
+    # matches an encoded percent sign: a server that decodes the path twice would see a path that the firewall did not
+    # check
+    "%25",
     "%0",  # `%0`, `%1` and `%7f` match encoded control characters
     "%1",
     "%7f",

@@ -70,7 +70,7 @@ def _bound(name: str, bound: Bound) -> Mapping[str, str]:
 
 
 def _pattern(part: str) -> str:
-    """Returns a regular expression that matches the text `part` of a path. In a string, NGINX reads two backslashes in
-    a row as an escape sequence. The expression therefore contains no two backslashes in a row.
+    """Returns a regular expression that matches `part`, a substring of a path. The expression never contains two
+    backslashes in a row, because NGINX would read them as an escape sequence in a string of its configuration.
     """
     return part.replace(".", "[.]").replace("\\", r"\x5c")

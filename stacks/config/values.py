@@ -101,8 +101,8 @@ StoreRegion = Annotated[str, AfterValidator(_region_of_store), WithJsonSchema({"
 
 
 def _matching(pattern: re.Pattern[str], fault: str) -> AfterValidator:
-    """Returns a pydantic validator that refuses a text if it does not match the pattern. The error message is the
-    refused text in quotes, followed by `fault`.
+    """Returns a pydantic validator that refuses strings that do not match the pattern. The error message is the refused
+    string in quotes, followed by `fault`.
     """
 
     def check(text: str) -> str:

@@ -1,5 +1,6 @@
-"""Handles the Application Auto Scaling resources of the emulated AWS provider: scalable targets and target tracking
-policies."""
+"""Creates, reads, changes and deletes Application Auto Scaling resources for the emulated AWS provider: scalable
+targets and target tracking policies.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.documents import in_given_form
 from emulation.providers.handler import Handler, Properties
 
-# The default of the maximum session length of an IAM role, in seconds (IAM API, "CreateRole": MaxSessionDuration).
+# The maximum session length of an IAM role that does not set its own maximum, in seconds (IAM API, "CreateRole":
+# MaxSessionDuration).
 _SESSION_SECONDS = 3600
 
 

@@ -96,8 +96,8 @@ class InProject(IamMember):
 
 
 class BucketObject:
-    """Handles the Pulumi resource `gcp.storage.BucketObject`, which uploads an archive to Cloud Storage. An update with
-    new content creates a new generation of the object.
+    """Creates, reads, changes and deletes resources of the Pulumi type `gcp.storage.BucketObject`. Such a resource is
+    an archive that Pulumi uploads to Cloud Storage. An update with new content creates a new generation of the object.
     """
 
     resource = gcp.storage.BucketObject
@@ -126,7 +126,8 @@ class BucketObject:
         if found is None:
             return None
         # If the MD5 hash of the uploaded archive differs from the hash in the Pulumi state, somebody changed the
-        # archive outside of Pulumi. An empty input `source` makes Pulumi show this change.
+        # archive outside of Pulumi. The result then has an empty `source`. It differs from the `source` in the state,
+        # so Pulumi reports the change.
         written: Properties = {} if found["md5Hash"] == state.get("md5hash") else {"source": {}}
         return {**state, **_object_outputs(found), **written}
 

@@ -1,5 +1,6 @@
-"""Handles the Cloud Monitoring resources of the emulated Google Cloud provider: alerting policies, notification
-channels, dashboards and custom metrics."""
+"""Creates, reads, changes and deletes Cloud Monitoring resources for the emulated Google Cloud provider: alerting
+policies, notification channels, dashboards and custom metrics.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Handles EC2 instances and Elastic IP addresses for the emulated AWS provider. An Elastic IP address stays the same
-when its instance is replaced.
+"""Creates, reads, changes and deletes EC2 instances and Elastic IP addresses for the emulated AWS provider. An Elastic
+IP address stays the same when its instance is replaced.
 
 Instances and associations of addresses have no names that must be unique. To replace an instance or an association,
 Pulumi therefore creates the new one before it deletes the old one (Pulumi, "deleteBeforeReplace").
