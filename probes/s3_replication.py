@@ -53,8 +53,8 @@ def _written(s3: Any, bucket: str, status: str) -> tuple[str, str]:
     """Writes objects to a bucket, one after another, until the newest object has the replication status `status`.
     Returns the key and the status of the newest object.
 
-    One object is not enough. AWS applies a changed policy only after some seconds, and the first objects may still get
-    the old status.
+    One object is not enough. AWS applies a changed policy only after several seconds. Until then, new objects get the
+    status that results from the old policy.
     """
     keys: list[str] = []
 

@@ -24,7 +24,7 @@ def by(target: Target, action: str, principal: str = "") -> By:
         try:
             caller = cast(Any, boto3).client("sts", region_name=target.metadata.region).get_caller_identity()["Arn"]
         except (ClientError, BotoCoreError):
-            # If AWS STS fails, the command continues, and the audit log gets the caller "unknown". This is safe,
+            # If AWS STS fails, the command continues, and the audit log records the caller as "unknown". This is safe,
             # because AWS checks the permissions of the credentials at each later request.
             caller = "unknown"
     return By(principal or f"{getpass.getuser()}@{socket.gethostname()}", caller, action)

@@ -1,4 +1,4 @@
-"""Times as ISO 8601 texts in UTC. The texts sort in the order of the times."""
+"""Writes times as ISO 8601 strings in UTC. The alphabetical order of the strings is the order of the times."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ takes two runs of this module. The shields therefore know the new authority befo
 
 1. If the authority expires in less than two years, a run creates a new authority. The shields now accept both
    authorities.
-2. At least a day later, a run replaces the old authority by the new one, which issues the edge's certificate.
+2. At least a day later, a run replaces the old authority with the new one, which issues the edge's certificate.
 3. The shields accept the old authority until it expires.
 
 The edge's certificate is renewed 90 days before it expires. The next `pulumi up` deploys the new certificate to the
@@ -30,13 +30,13 @@ from contract.secrets import SecretName, secret_id
 from registry import RegistryError
 from registry.certificates import Pair, authority_name, client_certificate, leaf_name, load, new_authority
 
-# The certificate authority is renewed when it expires in less than this time. The edge's certificates are valid for 397
-# days, which is a shorter time. A certificate therefore never outlives the authority that issues it.
+# The certificate authority is renewed when it expires in less than this time. This time is longer than the 397 days for
+# which the edge's certificates are valid. A certificate therefore never outlives the authority that issues it.
 _AUTHORITY_LEFT = timedelta(days=2 * 365)
 _LEAF_LEFT = timedelta(days=90)
-# The certificate authority is renewed in two runs. The first run adds the next authority, and the second run makes it
-# the current authority. At least this time must pass between the two runs. The shields read a new authority from their
-# secret within minutes, so a day is long enough.
+# The certificate authority is renewed in two runs of this module. The first run adds the next authority, and the second
+# run makes it the current authority. At least this time must pass between the two runs. The shields read a new
+# authority from their secret within minutes, so a day is long enough.
 _OVERLAP = timedelta(days=1)
 
 Secret = Mapping[str, str]

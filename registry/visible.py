@@ -37,8 +37,8 @@ _PAUSE = 0.25  # seconds between two polls of an origin bucket, shield or edge
 _INSTALL = "application/vnd.npm.install-v1+json"
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
 
-# An origin bucket, a shield (a regional cache) or the edge, which is polled. The first text is the tier, and the second
-# is the name, such as `("edge", "eu-west")`.
+# A place that is polled: an origin bucket, a shield (a regional cache) or the edge. The first string is the tier, and
+# the second is the name, such as `("edge", "eu-west")`.
 Place = tuple[str, str]
 
 

@@ -227,7 +227,7 @@ def texts(value: Any) -> list[str]:
 
 
 def statements(document: str | Properties | None) -> list[Properties]:
-    """Returns the statements of an IAM policy document. The document is a JSON text, an object, or None."""
+    """Returns the statements of an IAM policy document. The document is a JSON string, an object, or None."""
     parsed: Properties = json.loads(document) if isinstance(document, str) else document or {}
     found: Any = parsed.get("Statement") or []
     return [cast(Properties, found)] if isinstance(found, Mapping) else list(cast(Iterable[Properties], found))

@@ -49,11 +49,11 @@ def secrets_in(text: str) -> list[str]:
 
 
 def _unpacked(text: str) -> Iterator[str]:
-    """Yields the decompressed content of each gzip file that a text contains as base64.
+    """Yields the decompressed content of each gzip file that `text` contains in base64.
 
-    Line breaks can split the base64 text of a file, so the regular expression matches across lines. The match can
-    therefore include words after the base64 text. Decoded, these words are bytes after the end of the gzip file, and
-    the function ignores them.
+    Line breaks can split the base64 of a file, so the regular expression matches across lines. The match can therefore
+    include words after the base64. Decoded, these words are bytes after the end of the gzip file, and the function
+    ignores them.
     """
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")

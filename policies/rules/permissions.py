@@ -84,8 +84,9 @@ _ACTIONS: Mapping[str, Sequence[str]] = {
     ],
     "standby": ["kms:Decrypt", "s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"],
 }
-# The AWS services whose ARNs contain the name of a resource. Each name begins with the prefix of its environment. The
-# ARNs of other resources (keys, certificates, streams) contain only an ID, which does not reveal the environment.
+# The AWS services whose ARNs contain the name of the resource. The name begins with the environment's prefix, so the
+# ARN shows to which environment the resource belongs. The ARNs of other resources (keys, certificates, streams) contain
+# only an ID, which does not reveal the environment.
 _NAMED_SERVICES = ("dynamodb", "lambda", "logs", "s3", "sns", "sqs")
 
 

@@ -129,8 +129,8 @@ class Bounds:
         return [[first] if last is None else [first, last] for first, last in _joined(found)]
 
     def position(self, text: str) -> int:
-        """Returns the position of a bound, a version at which an advisory begins or ceases to apply. `text` is this
-        version. The docstring of this module defines positions, which are integers.
+        """Returns the position of the version `text`. This version must be a bound: a version at which an advisory
+        begins or ceases to apply. Positions are integers, which the docstring of this module defines.
         """
         return self._positions[parsed(self._ecosystem, text)]
 

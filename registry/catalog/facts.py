@@ -130,8 +130,8 @@ class Facts:
         return Snapshot(number, published, Known(facts, written))
 
     def refuse_unpublished(self, artifact: Artifact) -> None:
-        """Raises RegistryError if an artifact was unpublished earlier. Lockfiles may still contain the artifact's name.
-        The name must therefore never get another content.
+        """Raises RegistryError if an artifact was unpublished earlier. Lockfiles may still contain the artifact's name,
+        so the registry never accepts different content under this name.
         """
         releases = [
             (partition, f"unpublished#{release}")

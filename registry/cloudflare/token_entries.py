@@ -48,8 +48,8 @@ class TokenEntries:
         return found
 
     def update(self, records: Iterable[Record]) -> list[Record]:
-        """Writes token records to Workers KV. Never replaces a newer entry of a token. Returns the written
-        records.
+        """Writes token records to Workers KV. Skips a record if Workers KV already has a newer entry for the token.
+        Returns the written records.
         """
         latest, now = list(newest(records).values()), time.time()
         written: list[Record] = []

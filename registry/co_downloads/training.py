@@ -20,8 +20,8 @@ _STATEMENTS = Path(__file__).with_name("training.sql")
 # The SQL statements read these fields from each line of the access log. A line may lack the field `install`, which
 # identifies an install. The SQL value is then NULL.
 _COLUMNS = {"time": "VARCHAR", "method": "VARCHAR", "path": "VARCHAR", "status": "INTEGER", "install": "VARCHAR"}
-# The training ignores installs with more packages than this number. Such a large number does not come from one install:
-# a mirror made the requests, or one principal ran many installs at the same time.
+# The training ignores an install id whose requests name more packages than this number. So many packages do not belong
+# to one install: a mirror made the requests, or one principal ran many installs at the same time.
 _LARGEST = 500
 
 

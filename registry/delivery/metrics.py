@@ -27,7 +27,7 @@ class CloudWatch:
 
         `lag` is the age in seconds of the oldest undelivered change, or 0 if all changes are delivered. `given_up` is
         the number of changes that the outbox relay (the function that delivers changes) no longer retries, because
-        their delivery failed too often. An operator must handle these changes.
+        their delivery failed too often. An operator must repair the cause, and then run `registry purges retry`.
         """
         self._put([self._datum(PURGE_LAG, lag, {}), self._datum(GIVEN_UP, given_up, {}, "Count")])
 

@@ -32,7 +32,7 @@ def tags_of(layout: Path) -> list[str]:
 
 
 def tag_of(descriptor: Descriptor) -> str:
-    """Returns the tag of a manifest in the index of an OCI image layout. Returns an empty text if the manifest has no
+    """Returns the tag of a manifest in the index of an OCI image layout. Returns an empty string if the manifest has no
     tag.
 
     The annotation for the tag may contain the whole name of an image, such as `docker.io/library/alpine:3.20`, because

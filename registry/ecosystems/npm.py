@@ -175,10 +175,10 @@ def _digest(file: Path, algorithm: str) -> bytes:
 
 
 def _named(spec: str) -> dict[str, str]:
-    """Returns the name and the version in a text such as `@acme/web@1.0.0`. The result has the fields `name` and
+    """Returns the name and the version in a string such as `@acme/web@1.0.0`. The result has the fields `name` and
     `version`.
 
-    The text comes from a lockfile, which may state no version. The result then has no field `version`, and the caller
+    The string comes from a lockfile, which may state no version. The result then has no field `version`, and the caller
     uses the version in package.json.
     """
     name, _, version = spec.rpartition("@")

@@ -111,7 +111,7 @@ def _deprecated(value: Any) -> str | None:
 
 def _person(value: Any) -> Any:
     """Returns the author or a contributor in a package.json as an object with `name`, `email` and `url`. `value` is an
-    object, or a text of the form `Name <email> (url)`.
+    object, or a string of the form `Name <email> (url)`.
     """
     match = _PERSON.fullmatch(value) if isinstance(value, str) else None
     given = match.groupdict() if match else _object(value) or {}

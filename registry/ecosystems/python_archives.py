@@ -86,7 +86,7 @@ def core_metadata(raw: bytes) -> CoreMetadata:
 
 
 def _license(classifiers: Sequence[str]) -> str:
-    """Returns the licence expression for the classifiers of a Python project. Joins several licences by AND, because
+    """Returns the licence expression for the classifiers of a Python project. Joins several licences with AND, because
     classifiers cannot express a choice between licences. Leaves out abbreviations in parentheses, such as `(GPLv3)`.
     """
     names = [each.rsplit("::", 1)[1] for each in classifiers if each.startswith("License ::")]

@@ -45,9 +45,10 @@ def has_metadata(known: Known, filename: str) -> bool:
 
 @dataclass(frozen=True)
 class Listing:
-    """What another Python index states about a file that is imported from this index.
+    """The metadata of a file in the Python index from which the file is imported: the upload time, the required Python
+    version, and whether and why the file is yanked.
 
-    An empty string means that the index states nothing.
+    A field is an empty string if the index does not state it.
     """
 
     uploaded: str = ""

@@ -82,8 +82,8 @@ def history(target: Target) -> Iterator[Version]:
 
 
 def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
-    """Puts a policy in force. `replaces` is the number of the version that is in force now, or 0 if there was never a
-    policy.
+    """Makes `policy` the edge policy in force. `replaces` is the number of the version that is in force now, or 0 if
+    there was never a policy.
 
     Raises RegistryError if another version is in force, because somebody has changed the policy in the meantime. Also
     raises RegistryError if an experiment in `policy` names a policy that was never in force.

@@ -140,7 +140,7 @@ def npm_settings(at: Path) -> NpmSettings:
 
 
 def _upstream(npm: NpmSettings, name: str, version: str) -> Upstream:
-    """Returns the time, deprecation and dist-tags of a version that another npm registry states.
+    """Returns what another npm registry states about a version: its publish time, deprecation and dist-tags.
 
     Reads npm's cache first. If the cache does not contain the package, runs `npm view`.
     """

@@ -56,7 +56,7 @@ def _wait(error: httpx.HTTPError, tries: int) -> float | None:
 
 def _retry_after(text: str) -> float | None:
     """Returns the number of seconds to wait that a Retry-After header states. The header contains a number or an HTTP
-    date. Returns None for any other text.
+    date. Returns None for any other value.
     """
     if text.isdecimal():
         return float(text)

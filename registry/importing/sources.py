@@ -52,7 +52,7 @@ class Sources:
     def of(self, source: str) -> Iterator[Found]:
         """Yields the items to import from one source: a directory, a lockfile, or a package or image to download.
 
-        Raises RegistryError for any other text in `source`.
+        Raises RegistryError if `source` names none of these.
         """
         path = Path(source)
         if path.is_file():

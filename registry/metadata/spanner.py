@@ -153,8 +153,8 @@ class SpannerRepository:
         }
 
     def _live(self, partition: str, rows: Sequence[tuple[Any, ...]]) -> Mapping[str, Item]:
-        """Returns the items in the rows of a partition, by their names. Expired rows are left out, which Spanner may
-        keep for a few days ("Time to live").
+        """Returns the items in the rows of a partition, by their names. Leaves out expired rows, because Spanner may
+        keep them for a few days ("Time to live").
         """
         return {
             name: Item(partition, name, json.loads(text), version, int(expires.timestamp()) if expires else None)

@@ -82,8 +82,8 @@ class Origin:
         self._store = store
 
     def create(self, blob: Blob) -> None:
-        """Writes an immutable object unless it exists. Raises RegistryError if an object with the same key has another
-        content.
+        """Writes an immutable object unless it exists. Raises RegistryError if an object with the same key has
+        different content.
         """
         metadata = {"sha256": blob.sha256} | ({"digest": blob.digest} if blob.digest else {})
         if not self._store.add(blob, metadata):

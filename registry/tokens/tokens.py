@@ -37,7 +37,7 @@ from registry.metadata import Absent, Conflict, Item, Put, Unchanged, Write
 from registry.target import Target
 from registry.tokens.grants import checked
 
-_BYTES = 32  # the number of random bytes in a token's text
+_BYTES = 32  # the number of random bytes in a token
 _LONGEST_SECONDS = 366 * 86_400
 _SHORTEST_SECONDS = 60
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400}
@@ -61,7 +61,8 @@ class Changed:
 def duration(text: str, option: str = "--expires", shortest: int = _SHORTEST_SECONDS) -> int:
     """Returns the seconds in a duration such as `30d`, `12h` or `15m`.
 
-    Raises RegistryError for any other text, and for a duration shorter than `shortest` seconds or longer than 366 days.
+    Raises RegistryError for any other string, and for a duration shorter than `shortest` seconds or longer than 366
+    days.
     """
     match = re.fullmatch(r"(\d{1,6})([mhd])", text)
     seconds = int(match[1]) * _UNITS[match[2]] if match else -1
@@ -206,8 +207,8 @@ def _update_edge(target: Target, changed: Sequence[Token]) -> str:
     items = [target.repository.item(PARTITION, token.digest) for token in changed]
     try:
         target.token_entries.update([record_of(item) for item in items if item is not None])
-    # The command has already committed the changed tokens to the metadata database, and the database's change stream
-    # also brings them to the edge. The command therefore succeeds, and only reports this error.
+    # The metadata database already contains the changed tokens, and its change stream also updates the edge. The
+    # function therefore returns the error, and the caller decides whether the command fails.
     except (CloudflareError, RegistryError) as error:
         return str(error)
     return ""

@@ -44,7 +44,7 @@ class Database(Protocol):
         ...
 
     def documents(self, partition: str, after: str) -> Iterable[Any]:
-        """Returns items of one partition of the database table, as JSON texts. Returns only items whose names sort
+        """Returns items of one partition of the database table, as JSON strings. Returns only items whose names sort
         after `after`.
         """
         ...

@@ -22,7 +22,7 @@ _HOW = "write oci:<host>[:port]/<repository>[:tag|@sha256:…], such as oci:regi
 
 @dataclass(frozen=True)
 class RemoteImage:
-    """An image in another registry to import. If both tag and digest are empty, a whole repository to import.
+    """An image to import from another registry. If both `tag` and `digest` are empty, the whole repository is imported.
 
     `registry` is a URL without a path.
     """

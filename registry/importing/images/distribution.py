@@ -30,7 +30,8 @@ from registry.importing.images.credentials import credentials_of
 from registry.importing.retries import repeated
 
 _ACCEPTED = ", ".join((*MANIFESTS, *INDEXES))
-# The media types of Docker schema 1, an old manifest format, begin with this text, and end with `json` or `prettyjws`.
+# The media types of Docker schema 1, an old manifest format, begin with this prefix, and end with `json` or
+# `prettyjws`.
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"
 _DIGEST = re.compile(DIGEST)
 # The suffixes that tags of signatures, attestations and SBOMs have. If a registry refuses to list its tags, the import
