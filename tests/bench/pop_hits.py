@@ -118,7 +118,8 @@ RATIOS = (
     ("l1 only", "bare", "1 MB", None),
 )
 
-# The goal for cache hits: the 99th percentile of a PoP's response times is at most P99_GOAL times that of NGINX alone.
+# The goal for cache hits: the 99th percentile of a PoP's response times is at most P99_GOAL times the 99th percentile
+# of NGINX alone.
 P99_GOAL = 2
 
 

@@ -165,7 +165,7 @@ class NpmClient:
         return {package["name"]: package["version"] for package in found}
 
     def change_digests(self) -> int:
-        """Replaces each package's digest in the lockfile by a wrong digest. Returns how many digests it replaced."""
+        """Replaces each package's digest in the lockfile with a wrong digest. Returns how many digests it replaced."""
         (lockfile,) = (file for file in self.setting.project.iterdir() if file.name in _LOCKFILES)
         text, count = re.subn(_DIGEST, lambda found: found[0][::-1], lockfile.read_text())
         lockfile.write_text(text)

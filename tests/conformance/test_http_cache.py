@@ -1,9 +1,10 @@
 """Runs the suite http-cache-tests (https://cache-tests.fyi) against Traffic Server, which is the HTTP cache of a shield
 (a regional cache). Writes a report.
 
-A shield forwards only few header fields of requests and of origins' responses. The suite adds header fields of its own,
-which tell whether a response came from the cache. This module carries these fields around the shield, from the suite's
-client to its server. All other parts of a message go through the shield unchanged.
+A shield forwards only a few header fields of requests and of origins' responses. The suite needs header fields of its
+own, which identify the test and tell whether a response came from the cache. The module adds such fields of a request
+to the shield's request to the origin. It packs such fields of a response into a field that the shield forwards. All
+other parts of a message go through the shield unchanged.
 """
 
 from __future__ import annotations

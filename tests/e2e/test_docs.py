@@ -1,7 +1,7 @@
 """Runs the commands of the documentation on a sandbox (emulated clouds), in the order in which each page prints them.
 
 The commands run in a temporary folder with links to the files of the checkout. New files of the commands therefore stay
-out of the checkout. The tests replace the name of a real stack in a command by `local`.
+out of the checkout. The tests replace the name of a real stack in a command with `local`.
 tests/support/printed_commands.py lists the blocks of commands that a sandbox cannot run, with the reasons.
 """
 

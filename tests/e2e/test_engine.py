@@ -1,4 +1,4 @@
-"""Tests the real Pulumi engine on the emulated AWS: runs `pulumi` commands, and reads the resources by boto3."""
+"""Tests the real Pulumi engine on the emulated AWS: runs `pulumi` commands, and reads the resources with boto3."""
 
 from __future__ import annotations
 

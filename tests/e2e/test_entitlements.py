@@ -200,8 +200,8 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
         seconds_until(client, good, 200)
         seconds_until(client, gone, 401)
         seconds_until(client, "ae_made-up", 401)
-    # The edge worker's key-value store still has no entry of the token. This shows that the edge has read the token
-    # from the metadata API.
+    # The edge worker's key-value store still has no entry for the token, so the edge must have read the token from the
+    # metadata API.
     assert entry(target, kept) is None
 
 

@@ -2,7 +2,7 @@
 stack. Route 53's emulated health checkers probe the PoPs of both networks. Clients on three continents resolve the
 hostname that both networks serve. Then the stack gets an accelerator, and the clients connect through it.
 
-No machine of our own PoPs boots here. At the address of each machine, a server of the test answers.
+No machine of our own PoPs boots in these tests. Instead, a test server answers at the address of each machine.
 """
 
 from __future__ import annotations
@@ -185,8 +185,8 @@ class Networks:
         return through, next(region for region, each in self.machines.items() if each == server)
 
     def reach(self, through: str, us: str, eu: str, asia: str, *, always: bool = False) -> bool:
-        """Waits until clients reach the expected regions in the expected way. Returns False if they do not after two
-        minutes.
+        """Waits until clients reach the expected regions through the expected kind of address. Returns False if this
+        takes longer than two minutes.
 
         `us`, `eu` and `asia` are the regions of the servers that must answer clients in the US, in Europe and in Asia.
         `through` is the kind of address that the clients must connect to: "accelerator" or "machine". With `always`,

@@ -253,8 +253,8 @@ class _ToPop(httpx.BaseTransport):
 
 
 def _handshake(network: Network, context: ssl.SSLContext) -> str:
-    """Connects to the first PoP with the TLS settings of `context`. Returns the TLS version that both agree on, or
-    `refused` if the handshake fails.
+    """Connects to the first PoP with the TLS settings of `context`. Returns the negotiated TLS version, or `refused` if
+    the handshake fails.
     """
     address = (network.sandbox.pop_address(POPS[0]), POP_HTTPS_PORT)
     with socket.create_connection(address, timeout=10) as plain:

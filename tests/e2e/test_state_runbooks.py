@@ -28,8 +28,8 @@ from tests.support.runbooks import Runbook, runbook
 from tests.support.sandbox.operator_shell import OperatorShell, checkout_with_copies, gcloud_environment
 
 PAGE = "docs/state.md"
-# The loopback network of the sandbox (the emulated clouds). The environment variable ARTIFACT_EDGE_LOOPBACK can name
-# another network than this default.
+# The loopback network of the sandbox (the emulated clouds). The environment variable ARTIFACT_EDGE_LOOPBACK can name a
+# network other than this default.
 LOOPBACK = os.environ.get(LOOPBACK_VARIABLE, "127.99")
 BUCKET = "artifact-edge-state-example"
 STACK = {"<stack>": "bootstrap"}

@@ -1,4 +1,4 @@
-"""Passes random edge policies, token entries and grants to the registry's parsers. A parser must accept each text, or
+"""Passes random edge policies, token entries and grants to the registry's parsers. A parser must accept each input, or
 refuse it with the error for invalid input. Any other error fails the test. The edge worker and the registry must accept
 the same edge policies.
 """

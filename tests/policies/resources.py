@@ -83,8 +83,8 @@ def findings(
     *,
     found: list[str] | None = None,
 ) -> list[str]:
-    """Returns the findings of the policy `name`. Also appends the findings to the list `found`. If the policy raises an
-    error, the caller can still read them there.
+    """Returns the findings of the policy `name`. Also appends each finding to the list `found`, so that the caller can
+    read the findings up to an error if the policy raises one.
     """
     policy = next(policy for policy in POLICIES if policy.name == name)
     found = [] if found is None else found

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 class Authority:
     """A certificate authority for tests. Its certificates are valid for one day. All certificates and keys are PEM
-    texts.
+    strings.
     """
 
     def __init__(self, name: str) -> None:

@@ -38,7 +38,8 @@ def reset_streams(attacker: ssl.SSLSocket) -> int:
 
 def answer(client: ssl.SSLSocket, path: str, fields: Sequence[tuple[str, str]]) -> str:
     """Sends a GET request with the header fields `fields` on a new connection. Returns "200" if the response has that
-    status, "PROTOCOL_ERROR" if the server resets the stream with that error, and else the frame that the server sends.
+    status, "PROTOCOL_ERROR" if the server resets the stream with that error, and otherwise a description of the frame
+    that the server sends.
     """
     client.sendall(_PREFACE + frame(4, 0, 0, b"") + frame(_HEADERS, 5, 1, _get(path, fields)))
     for kind, stream, payload in _frames(client):

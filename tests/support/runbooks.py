@@ -28,14 +28,14 @@ class Runbook:
     def blocks(self, values: Mapping[str, str]) -> list[str]:
         """Returns the runbook's blocks of shell commands, in the order of the page.
 
-        `values` maps texts on the page, such as the placeholder `<stack>`, to their replacements in the test. Fails if
-        the runbook does not contain one of the texts, or if a placeholder has no replacement.
+        `values` maps strings on the page, such as the placeholder `<stack>`, to their replacements in the test. Fails
+        if one of the strings is not in the runbook, or if a placeholder has no replacement.
         """
         return [self._filled(block, values) for block in blocks_of(self.text)]
 
     def command(self, printed: str, values: Mapping[str, str] | None = None) -> str:
         """Returns a command of the runbook with its placeholders filled in. `printed` is the command as the page shows
-        it. `values` maps texts on the page, such as `<stack>`, to their replacements.
+        it. `values` maps strings on the page, such as `<stack>`, to their replacements.
 
         Fails unless the text of the runbook outside its code blocks contains the command as inline code.
         """

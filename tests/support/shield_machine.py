@@ -49,8 +49,8 @@ ROLE = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
 
 
 class Shield:
-    """A booted shield machine for a test, with a stub of the clouds that the machine uses, and with clients of the
-    machine.
+    """A shield machine that a test boots and stops. `cloud` is a stub of the cloud APIs that the machine calls, and
+    `edge` is an HTTP client with the edge's client certificate.
     """
 
     def __init__(self, sandbox: Sandbox, certificates: Path) -> None:

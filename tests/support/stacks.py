@@ -62,7 +62,7 @@ def stack_config(environment: str) -> dict[str, str]:
 
 def as_config(settings: Mapping[str, Any]) -> dict[str, str]:
     """Returns settings of the config namespace `artifact-edge` in the form that the Pulumi program receives. Every
-    value is a text.
+    value is a string.
     """
     return {
         f"artifact-edge:{key}": value if isinstance(value, str) else json.dumps(value)

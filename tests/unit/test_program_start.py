@@ -19,8 +19,9 @@ ROOT = Path(__file__).parents[2]
 
 START = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"
 
-# Each Pulumi program prints a line after its imports. Maps the program's directory to a pattern of this line. The
-# programs `stacks` and `bootstrap` name the first missing setting. The policy pack prints the port of its server.
+# Each Pulumi program prints a line as soon as its imports have succeeded. Maps the directory of a program to a pattern
+# of this line: `stacks` and `bootstrap` report the first missing setting, and the policy pack prints the port of its
+# server.
 PROGRAMS = {"stacks": r"artifact-edge:\w+: missing", "bootstrap": r"'aws:region'", "policies": r"^\d+$"}
 
 

@@ -17,8 +17,8 @@ from tests.unit.docs import CHECKOUT, DOCS
 PICTURE = DOCS / "architecture.svg"
 README = CHECKOUT / "README.md"
 
-# Texts such as the object key `npm/web` look like paths, but are not. The tests ignore each text whose first part is in
-# this set.
+# Strings such as the object key `npm/web` look like paths, but are not. The tests ignore each string whose first
+# segment is in this set.
 _NO_FOLDERS = {"npm", "pypi", "oci", "application", "quarantine", "artifact-edge", ".venv"}
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 # Matches a phrase on a documentation page that lists several files of one folder, such as "`a.py`, `b.py` and `c.py` in

@@ -67,7 +67,7 @@ def findings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def found(deployment: Deployment) -> set[tuple[str, str, str]]:
     """Returns all findings about the roles of a deployment. A finding consists of the name of the policy, the kind of
-    the finding, and its text.
+    the finding, and the text of the finding.
     """
     policies = [resource for resource in deployment.resources if resource.type in IDENTITY_POLICIES]
     assert policies

@@ -1,5 +1,5 @@
-"""Runs the scripts of workflow steps as GitHub does. In these runs, other programs take the place of the real programs:
-they record their arguments and print texts. Also tests that the project's own programs accept the scripts' arguments.
+"""Runs the scripts of workflow steps as GitHub does. The programs that the scripts call are replaced with stubs, which
+record their arguments and print fixed output. Also tests that the project's own programs accept the scripts' arguments.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-// Builds the headers of responses to clients from the headers of the answers of L1, the cache at the edge.
+// Builds the headers of responses to clients. The input is the response that the worker gets from L1, the cache at the
+// edge.
 
 import { BYPASS_HEADER, PREDICTED_HEADER } from "./l1";
 import { originCaching } from "./prefetched_lifetime";
@@ -32,7 +33,7 @@ const HEADERS_WITHOUT_BODY = RETURNED_HEADERS.filter((name) => !OF_A_BODY.includ
 // The entries of an object's metadata that clients get as headers (docs/publish-to-visible.md).
 const DOCUMENT_METADATA = ["revision", "published"];
 
-/** Returns whether an answer says that its object never changes. */
+/** Returns whether the Cache-Control header of an answer marks the object as immutable. */
 export function isImmutable({ headers }: Pick<Response, "headers">): boolean {
   return /\bimmutable\b/.test(headers.get("cache-control") ?? "");
 }

@@ -117,8 +117,8 @@ async function listedRefusals(
 }
 
 /**
- * Keeps a package's list of refusals in memory. If all lists together have too many characters, removes the oldest
- * lists.
+ * Keeps the list of a package's refused artifacts in memory. If all lists together have more than MEMORY_CHARACTERS
+ * characters, removes the oldest lists.
  */
 function remember(key: string, listed: Listed): void {
   forget(key);

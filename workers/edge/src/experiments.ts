@@ -28,7 +28,7 @@ export interface Flags {
 
 /**
  * The fields of `Flags` that affect requests to shields (regional caches), and the field `install`. `install` is the
- * client's install id (a pseudonym for ten minutes), or the text `prefetch`. Shields write it to their logs
+ * client's install id (a pseudonym for ten minutes), or the string `prefetch`. Shields write `install` to their logs
  * (installs.ts).
  */
 export type ShieldFlags = Pick<Flags, "shieldPool" | "hedging"> & { install?: string };

@@ -80,7 +80,7 @@ function refusingIn(rules: readonly Rule[], { ecosystem, name }: DocumentSubject
 
 /**
  * Returns a JSON object about the artifacts in a package's index. A key is the id of an artifact, and its value is the
- * id of the rule that refuses the artifact. For an allowed artifact, the value is an empty text.
+ * id of the rule that refuses the artifact. For an allowed artifact, the value is an empty string.
  */
 function refusalsOf({ ecosystem, name }: DocumentSubject, index: Index, refusing: Refusing): string {
   const ids = [...artifactsIn(ecosystem, name, index === "absent" ? undefined : index.text).keys()];

@@ -44,7 +44,7 @@ const REMEMBERED_PACKAGES = 2_000;
 const rulesByPackage = new WeakMap<Policy, Map<string, readonly Rule[]>>();
 
 /**
- * Returns the rules that may decide about a package's artifacts, in the policy's order. Keeps the rules of recently
+ * Returns the rules that can apply to a package's artifacts, in the policy's order. Keeps the rules of recently
  * requested packages in memory.
  */
 export function rulesFor(policy: Policy, ecosystem: Ecosystem, name: string): readonly Rule[] {
@@ -126,8 +126,8 @@ function verdict<C, T extends string | number | readonly string[]>(
 }
 
 /**
- * Returns whether a rule's range of versions includes the version. Returns undefined if the text is not a valid version
- * of the ecosystem.
+ * Returns whether a rule's range of versions includes a version. Returns undefined if `version` is not a valid version
+ * in the rule's ecosystem.
  */
 function isInRange(range: NonNullable<Rule["versions"]>, version: string): boolean | undefined {
   if (typeof range === "string") return isIncluded(version, range);

@@ -43,7 +43,7 @@ const STORED: View = { kind: "objects" };
 // The longest wait for the first byte from L1, the cache at the edge. The limit is high, because L1 may itself wait for
 // shields (shield_nodes.ts). Without a limit, an L1 that never answers would block requests forever.
 const FIRST_BYTE_MILLISECONDS = 30_000;
-const CHECK_MILLISECONDS = 1_000; // the time between two checks for expired waits
+const CHECK_MILLISECONDS = 1_000; // the time between two checks for requests that have waited too long
 const firstByteLimit = new SharedLimit(FIRST_BYTE_MILLISECONDS, CHECK_MILLISECONDS, systemClock);
 const PATH = /^\/(?:(objects)|(filtered|refusals)\/((?:none|[0-9a-f]{64})(?:\.[0-9a-f]{64})?(?:~[0-9a-f]{1,6})?))\/(.+)$/;
 

@@ -73,8 +73,8 @@ export class Memory {
   }
 
   /**
-   * Returns the response that gives a client the object. Returns undefined when the isolate has no object with this
-   * key, or has kept the object for too long.
+   * Returns a response with the object in memory that has this key. Returns undefined when the isolate has no such
+   * object, or has kept it for too long.
    */
   response(key: string, now: number): Response | undefined {
     const kept = this.#objects.get(key);

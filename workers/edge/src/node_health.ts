@@ -81,8 +81,8 @@ export class NodeHealth {
    * start of the request to this node.
    */
   lost(node: string, milliseconds: number, now: number): void {
-    // The loss does not count if the request to this node ran for less time than the worker waits for the node before
-    // it sends a hedged request. The node might still have answered in its usual time.
+    // If the request to this node ran for less time than `hedgeAfter`, the node might still have answered in its usual
+    // time. The other node's earlier answer then says nothing about this node's health.
     if (milliseconds < this.hedgeAfter(node)) return;
     const health = this.#of(node);
     health.losses += 1;

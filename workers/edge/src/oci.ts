@@ -33,12 +33,12 @@ export interface InvalidRoute {
   message: string;
 }
 
-// The form of repository names is in OCI Distribution Specification 1.1, "Pulling manifests".
+// OCI Distribution Specification 1.1, "Pulling manifests", defines the form of repository names.
 const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const NAME_MAX = 255;
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
-// The form of a digest is in OCI Image Specification 1.1, descriptor.md, "Digests". Registered algorithms such as
-// sha256 restrict the text after the colon.
+// OCI Image Specification 1.1, descriptor.md, "Digests", defines the form of a digest. Registered algorithms such as
+// sha256 restrict the characters after the colon.
 const DIGEST = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/;
 const ENCODED: Record<string, RegExp> = { sha256: /^[a-f0-9]{64}$/, sha512: /^[a-f0-9]{128}$/ };
 

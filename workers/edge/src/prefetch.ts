@@ -170,9 +170,9 @@ function nameOf({ key }: ObjectRoute, { rules }: Cause): string {
 }
 
 /**
- * Returns a function that fetches the object from L1, the cache at the edge. If the client's edge policy affects the
- * object, the function fetches the filtered object. Returns undefined if the policy does not allow the object, or if
- * the worker cannot decide.
+ * Returns a function that fetches the object of a route from L1, the cache at the edge. If the client's edge policy
+ * filters the object, which is a document, the function fetches the document without the refused artifacts. Returns
+ * undefined if the policy refuses the object, or if the worker cannot find out whether the policy refuses it.
  */
 async function l1For(route: ObjectRoute, { rules, l1 }: Cause): Promise<L1 | undefined> {
   if (rules === undefined) return l1();

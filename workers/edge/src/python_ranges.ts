@@ -17,8 +17,7 @@ export function isSpecifier(text: string): boolean {
 }
 
 /**
- * Returns whether a version specifier includes a version. Returns undefined if the text `version` is not a valid
- * version.
+ * Returns whether a version specifier includes a version. Returns undefined if `version` is not a valid version.
  */
 export function isIncluded(version: string, specifier: string): boolean | undefined {
   const candidate = explain(version);

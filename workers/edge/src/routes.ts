@@ -97,7 +97,7 @@ function withoutExtraSlashes(pathname: string): string {
   return single.startsWith("/pypi/") ? single : pathname;
 }
 
-/** Normalizes a project name as in PEP 503: lower case, with each run of `.`, `-` and `_` replaced by one `-`. */
+/** Normalizes a project name as in PEP 503: lowercase, with each run of `.`, `-` and `_` replaced by one `-`. */
 export function canonicalPypiName(name: string): string {
   return name.replace(/[-_.]+/g, "-").toLowerCase();
 }

@@ -19,8 +19,8 @@ export class SharedLimit {
   #nextCheck = -Infinity;
 
   /**
-   * `limit` is the time in milliseconds after which a wait expires. While requests wait, the isolate looks for expired
-   * waits every `period` milliseconds.
+   * `limit` is how long a request may wait, in milliseconds. While requests wait, the isolate checks every `period`
+   * milliseconds which requests have reached the limit.
    */
   constructor(
     private readonly limit: number,

@@ -1,6 +1,6 @@
 // Reads the edge's key-value store with a time limit. Without the limit, a store that does not answer would block
-// requests. After three reads in a row without an answer, an isolate sends only few reads to the store, until the store
-// answers again.
+// requests. After three reads in a row without an answer, an isolate sends only a few reads to the store until the
+// store answers again.
 
 import { type Clock, systemClock } from "./hedging";
 import { NodeHealth } from "./node_health";

@@ -244,9 +244,10 @@ test("a revoked token ends its sessions within seconds", async () => {
 });
 
 // This test must be the last test of the file, because it makes the key-value store silent. After such an outage, the
-// isolate sends only few reads to the store. This would change the results of later tests.
+// isolate sends only a few reads to the store. This would change the results of later tests.
 test("a store that does not answer is replaced by the metadata API, and clients get 503 when that API does not answer either", async () => {
-  // The isolate must read the quarantine list while the key-value store still answers.
+  // This request makes the isolate read the quarantine list while the key-value store still answers. An isolate that
+  // has never read the list cannot serve objects.
   assert.equal(await statusOf("/npm/web", bearer("reader")), 200);
   record("on-record-only", { principal: "bob", revision: 1, expires: 4_000_000_000, grants: ["npm:web:pull"] });
   stub.store = "silent";

@@ -1,5 +1,5 @@
-// Tests that the isolate answers requests for popular immutable objects from its memory. It must respect the limits of
-// the memory, and answer only clients that may read the object.
+// Tests that the worker answers requests for popular immutable objects from the memory of its isolate. The objects must
+// not exceed the memory limits, and only clients with permission to read an object may get it.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";

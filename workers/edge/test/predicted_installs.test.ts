@@ -49,7 +49,8 @@ test("only clients without prediction have an id, and prefetches have a mark", a
   };
   for (const variant of ["on", "off"]) grant(variant, ["npm:*:pull"], 4_000_000_000, principalIn(variant));
   let tries = 0;
-  // The worker prefetches predicted requests for all clients until it applies POLICY.
+  // Until the worker applies POLICY, it prefetches for all clients. The test therefore repeats the request with a new
+  // path until the worker adds an install id to a request of the client `off`.
   await eventually(async () => {
     const path = `off-${(tries += 1)}`;
     await (await fetch(`${edge}/npm/${path}/-/${path}-1.0.0.tgz`, { headers: bearer("off") })).arrayBuffer();

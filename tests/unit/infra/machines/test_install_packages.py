@@ -41,8 +41,8 @@ def test_packages_are_installed_once_the_mirror_answers(tmp_path: Path, failures
     *before, last = calls.read_text().splitlines()
     assert last.startswith("--yes ") and last.endswith(" install trafficserver python3-boto3")
     assert len(before) >= failures
-    # The program pauses only after a failed installation. Its first call is `apt-get update`, not an installation. If
-    # only this call fails, the program continues without a pause.
+    # The first failure hits `apt-get update`, after which the program continues without a pause. The second failure
+    # hits an installation, after which the program pauses.
     assert pauses.exists() is (failures > 1)
 
 

@@ -72,8 +72,8 @@ def address_of(instance_id: str | None) -> str:
 
 
 def moved(new: str, allocation: str) -> str:
-    """Runs `pulumi up` of a program that calls `before_its_address_moves`, and thereby waits until the address with the
-    allocation ID `allocation` may move to the instance `new`. Returns the instance ID that this wait results in.
+    """Runs `pulumi up` of a program that calls `before_its_address_moves`. The call waits until the address with the
+    allocation ID `allocation` may move to the instance `new`, and its result is an instance ID. Returns this result.
     """
 
     def program() -> None:

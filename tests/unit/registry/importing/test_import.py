@@ -404,7 +404,7 @@ def test_a_package_lock_of_npm_6_is_read_like_later_ones(tmp_path: Path) -> None
 
 
 def test_urls_of_the_public_npm_registry_in_a_package_lock_mean_the_registry_to_import_from(tmp_path: Path) -> None:
-    """npm replaces the host registry.npmjs.org in a lockfile by the registry in npm's configuration (npm docs,
+    """npm replaces the host registry.npmjs.org in a lockfile with the registry in npm's configuration (npm docs,
     `replace-registry-host`). As a result, the lockfile also works on a machine that can reach only a mirror.
     """
     file = tmp_path / "package-lock.json"
