@@ -28,8 +28,8 @@ from registry.origin import Origin
 from registry.origin.s3 import S3
 from workers.cloud import client, read_secret, setting
 
-# In each pass, the outbox relay starts deliveries of published changes for this number of seconds. A delivery that
-# starts just before the end of this time may take another 25 seconds, if every request takes its full timeout.
+# The time limit, in seconds, after which a pass of the outbox relay starts no further delivery of published changes. A
+# delivery that starts just before the limit may take another 25 seconds, if every request takes its full timeout.
 PASS_SECONDS = 25.0
 # Timeouts of AWS requests in seconds. The SDK's default timeouts are longer than the Lambda function's timeout.
 _SHORT_TIMEOUTS = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -39,9 +39,9 @@ _log.setLevel(logging.INFO)
 
 
 def handler(event: object, context: object) -> dict[str, Any]:
-    """Handles one scheduled invocation of the Lambda function. Makes one pass over the outbox, which starts deliveries
-    of changes for at most PASS_SECONDS, and reports metrics. Returns the counts of changes from the report of the pass
-    (`PassReport`). Does not use the content of the event.
+    """Makes one pass over the outbox for a scheduled invocation of the Lambda function, and reports metrics. The pass
+    starts deliveries of changes for at most PASS_SECONDS. Returns the counts of changes from the report of the pass
+    (`PassReport`). Ignores the content of the event.
     """
     report = _delivery().drain(until=time.time() + PASS_SECONDS)
     _metrics().purges(report.lag, report.dead)

@@ -48,7 +48,7 @@ class Positions:
 
     def save(self, kept: Iterable[Partition], gone: Iterable[str] = ()) -> None:
         """Stores the partitions in `kept` and deletes the partitions named in `gone`, in one commit. A repeated call
-        does no harm.
+        changes nothing.
         """
         rows = [[each.token, json.dumps(sorted(each.waits_for)), each.position] for each in kept]
         keys = [[token] for token in gone]

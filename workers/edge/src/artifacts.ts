@@ -99,8 +99,8 @@ function npmLicense(given: unknown): string | undefined {
     return all.length === 0 || all.includes(undefined) ? undefined : all.map((license) => `(${license})`).join(" OR ");
   }
   if (typeof given === "object" && given !== null) return npmLicense((given as { type?: unknown }).type);
-  // The text `SEE LICENSE IN <file>` says that a file of the package contains the licence. The registry does not read
-  // this file, so the licence is unknown.
+  // The value `SEE LICENSE IN <file>` refers to a file of the package that contains the licence. The registry does not
+  // read this file, so the licence is unknown.
   return typeof given !== "string" || given.trim() === "" || /^SEE LICEN[SC]E/i.test(given) ? undefined : given;
 }
 

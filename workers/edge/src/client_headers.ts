@@ -10,9 +10,9 @@ type Answer = Pick<Response, "headers" | "status">;
 type Described = Pick<ObjectRoute, "ecosystem" | "negotiated" | "digest">;
 
 /**
- * L1, the cache at the edge, stores some objects with the headers that clients get after a hit (finished_answers.ts).
- * The two headers with these names then keep X-Cache and Server-Timing of the response from the shield (a regional
- * cache). After a miss in L1, clients get the kept values.
+ * The names of two headers that keep the values of X-Cache and Server-Timing from the response of a shield (a regional
+ * cache). They belong to objects that L1, the cache at the edge, stores with the headers that clients get after a hit
+ * (finished_answers.ts). After a miss in L1, clients get the kept values.
  */
 export const BELOW_HEADER = "x-artifact-edge-below";
 export const BELOW_TIMING_HEADER = "x-artifact-edge-below-timing";

@@ -1,5 +1,5 @@
 // Computes SHA-256 digests with the runtime's version of the Node.js module `crypto`. Web Crypto's digest() creates a
-// promise and a buffer for each call. For a short text such as a token, this takes more time than the digest itself.
+// promise and a buffer for each call. For a short string such as a token, this takes more time than the digest itself.
 //
 // Source: developers.cloudflare.com/workers/runtime-apis/nodejs/crypto.
 

@@ -19,7 +19,7 @@ export type Ruling = { kind: "unaffected" | "filtered" | "unlisted" | "unknown" 
 
 /**
  * A package's list of refusals. It maps the id of each artifact to the id of the rule that refuses the artifact. For an
- * allowed artifact, the value is an empty text.
+ * allowed artifact, the value is an empty string.
  */
 interface Listed {
   refusals: ReadonlyMap<string, string>;

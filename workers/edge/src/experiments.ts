@@ -98,8 +98,8 @@ export function variantOf(experiments: readonly Experiment[], subject: Subject):
   const subjects: Record<string, number> = {};
   let flags = DEFAULT_FLAGS;
   for (const { name, layer, salt, unit, percent, variants: choices } of experiments) {
-    // The hashed texts begin with different words, `layer` and `variant`. The two hashes are therefore independent,
-    // even if `layer` and `salt` are equal.
+    // The inputs of the two hashes begin with different words, `layer` and `variant`. The hashes are therefore
+    // independent, even if `layer` and `salt` are equal.
     const slot = hashOf(`layer ${layer} ${subject[unit]}`) % 100;
     if (slot < percent[0] || slot >= percent[1]) continue;
     const hash = hashOf(`variant ${salt} ${subject[unit]}`);

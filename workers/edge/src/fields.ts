@@ -24,7 +24,7 @@ export function isText(given: unknown, form: RegExp): given is string {
   return typeof given === "string" && form.test(given);
 }
 
-/** Returns whether the value is a list of one or more texts that match the pattern. */
+/** Returns whether the value is a list of 1 to `most` strings that match the pattern. */
 export function areTexts(given: unknown, form: RegExp, most = TEXTS_MAX): given is string[] {
   return Array.isArray(given) && given.length >= 1 && given.length <= most && given.every((text) => isText(text, form));
 }

@@ -9,9 +9,9 @@ import { digestIn, subjectOf } from "./subjects";
 // The name of the header that Workers Cache obeys in place of Cache-Control, and that it does not forward
 // (developers.cloudflare.com/workers/cache/configuration, "Header precedence").
 const L1_CACHING_HEADER = "cloudflare-cdn-cache-control";
-// If a shield's response has one of these headers, L1, the cache at the edge, stores it without the headers for
-// clients. The worker must then process each hit: it reads x-amz-meta-next itself, and sends the other two to clients
-// under other names.
+// If a shield's response has one of these headers, L1, the cache at the edge, stores the response without the headers
+// for clients. The worker must then process each hit: it reads x-amz-meta-next itself, and sends the other two headers
+// to clients under other names.
 const METADATA = ["x-amz-meta-next", "x-amz-meta-published", "x-amz-meta-revision"];
 
 /**

@@ -32,10 +32,10 @@ export const PREDICTED_HEADER = "x-artifact-edge-predicted";
 export const BYPASS_HEADER = "x-artifact-edge-bypass";
 
 /**
- * The form in which the worker requests an object from L1. `objects`: the object as the origin stores it. `filtered`: a
- * document without the artifacts that an edge policy refuses. `refusals`: a list of a package's artifacts that names,
- * for each refused artifact, the rule that refuses it. `policy` is the id of the set of rules that the worker applies
- * (rule_sets.ts).
+ * The form in which the worker requests an object from L1, the cache at the edge. `objects`: the object as the origin
+ * stores it. `filtered`: a document without the artifacts that an edge policy refuses. `refusals`: a list of a
+ * package's artifacts that names, for each refused artifact, the rule that refuses it. `policy` is the id of the set of
+ * rules that the worker applies (rule_sets.ts).
  */
 export type View = { kind: "objects" } | { kind: "filtered" | "refusals"; policy: string };
 

@@ -21,7 +21,7 @@ export function isSatisfied(expression: string, patterns: readonly string[]): bo
   const tokens = expression.toLowerCase().split(TOKEN).filter((token) => token.trim() !== "");
   const parser = new Parser(tokens, (license) => patterns.some((pattern) => matches(pattern.toLowerCase(), license)));
   const found = parser.either();
-  // If the text is not a valid licence expression, it counts as the name of a single licence.
+  // If `expression` is not a valid licence expression, it counts as the name of a single licence.
   return parser.isAtEnd && found !== undefined ? found : parser.accepts(expression.toLowerCase().trim());
 }
 

@@ -69,7 +69,7 @@ function tagPart(name: string, { limit, last }: ListQuery, tags: readonly string
   return { content: { name, tags: shown }, headers: { link: `</v2/${name}/tags/list?${next}>; rel="next"` } };
 }
 
-/** Compares two tags without regard to case. If the tags differ only in case, compares them with regard to case. */
+/** Compares two tags case-insensitively. If the tags differ only in case, compares them case-sensitively. */
 function inOrder(a: string, b: string): number {
   const [left, right] = a.toLowerCase() === b.toLowerCase() ? [a, b] : [a.toLowerCase(), b.toLowerCase()];
   return left < right ? -1 : Number(left > right);

@@ -81,8 +81,9 @@ export async function policyInForce(digests: Digests, read: Read): Promise<Named
 }
 
 /**
- * Returns the edge policy that applies to a client. `digest` names the policy that an experiment gives to the client.
- * Without a digest, or if this policy is invalid or unreadable, the policy `inForce` applies.
+ * Returns the edge policy that applies to a client. `digest` identifies the edge policy of the experiment variant that
+ * the client is assigned to. If there is no digest, or if this policy is invalid or unreadable, the stack's current
+ * policy `inForce` applies.
  */
 export async function policyOfVariant(
   digest: string | undefined,

@@ -124,8 +124,8 @@ async function run(next: Waiting, progress: Progress, cause: Cause): Promise<voi
 async function prefetch({ expected, depth }: Waiting, progress: Progress, cause: Cause): Promise<boolean> {
   const { route } = expected;
   // For a document, `known` lists the objects that clients request next, if the isolate remembers these objects. The
-  // worker then need not read the document from L1, the cache at the edge. L1 keeps documents for some seconds only, so
-  // reads often reach a shield.
+  // worker then does not need to read the document from L1, the cache at the edge. L1 keeps documents for only a few
+  // seconds, so a read would often reach a shield.
   const known = predictions.known(nameOf(route, cause), Date.now());
   if (known !== undefined) {
     expect(expected, known, "", depth + 1, cause);

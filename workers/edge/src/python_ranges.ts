@@ -9,8 +9,8 @@ type Version = NonNullable<ReturnType<typeof explain>>;
 const PART = /^(~=|==|!=|<=|>=|<|>)\s*(.+?)(\.\*)?$/;
 
 /**
- * Returns whether the text is a comma-separated list of version specifiers. Specifiers with the operator `===` are
- * refused, because this operator compares versions as plain strings.
+ * Returns whether the string is a comma-separated list of version specifiers. The function rejects specifiers with the
+ * operator `===`, because this operator compares versions as plain strings.
  */
 export function isSpecifier(text: string): boolean {
   return text.split(",").every((part) => PART.test(part.trim()) && !part.includes("===") && validRange(part));

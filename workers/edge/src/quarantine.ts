@@ -64,8 +64,7 @@ async function refreshed(store: KVNamespace, now: number): Promise<CachedList> {
 }
 
 /**
- * Returns the object keys in the text of the quarantine list. An empty text is an empty list. Throws an error for an
- * invalid text.
+ * Returns the object keys in the quarantine list. An empty string is an empty list. Throws an error for invalid input.
  */
 function parse(text: string): ReadonlySet<string> {
   if (text === "") return new Set();

@@ -7,7 +7,8 @@ import { flagsHeader, pathOf, PLACE_HEADER, type View } from "./l1";
 import { isPart, type ObjectRoute } from "./routes";
 import type { Place } from "./shields";
 
-// Request headers with conditions that NGINX does not check. The worker checks the conditions itself (conditions.ts).
+// Conditional request headers (RFC 9110, section 13.1) that NGINX does not check. The worker checks them itself
+// (conditions.ts).
 const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
 
 /**

@@ -243,8 +243,8 @@ test("a revoked token ends its sessions within seconds", async () => {
   assert.equal(last, 401);
 });
 
-// This test must be the last test of the file, because it makes the key-value store silent. After such an outage, the
-// isolate sends only a few reads to the store. This would change the results of later tests.
+// This test must be the last test of the file, because it makes the key-value store stop answering. After such an
+// outage, the isolate sends only a few reads to the store, which would change the results of later tests.
 test("a store that does not answer is replaced by the metadata API, and clients get 503 when that API does not answer either", async () => {
   // This request makes the isolate read the quarantine list while the key-value store still answers. An isolate that
   // has never read the list cannot serve objects.

@@ -3,8 +3,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * An encoded data set of advisories. `index` is the text of its index, and `digest` the digest of this text. `objects`
- * maps object keys to the texts of the index and of the shards.
+ * An encoded data set of advisories. `index` is its index as a JSON string, and `digest` is the digest of this string.
+ * `objects` maps object keys to the contents of the index and of the shards, the parts of the data set.
  */
 export interface EncodedDataSet {
   index: string;

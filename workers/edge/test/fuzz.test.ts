@@ -65,7 +65,7 @@ const header = fc.oneof(fc.string(), fc.constantFrom("bytes=0-0", "bytes=-1", "b
 const CONDITIONS = ["range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"];
 const conditions = fc.dictionary(fc.constantFrom(...CONDITIONS), header, { maxKeys: 3 });
 
-/** Returns whether HTTP allows the text as the value of a header field (RFC 9110, section 5.5). */
+/** Returns whether HTTP allows the string as the value of a header field (RFC 9110, section 5.5). */
 const isFieldValue = (text: string): boolean => /^[\t\x20-\x7e\x80-\xff]*$/.test(text);
 
 test("any URL has a route, and the key of its object belongs to the package whose grant is checked", () => {

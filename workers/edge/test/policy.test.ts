@@ -23,7 +23,7 @@ const OLD: Artifact = { version: null, tag: null, digests: [], published: 0 };
 
 type Given = Record<string, unknown>;
 
-/** Returns the name of the rule that refuses an artifact, or an empty text for an allowed artifact. */
+/** Returns the name of the rule that refuses an artifact, or an empty string for an allowed artifact. */
 function refusal(rules: Given[], ecosystem: Ecosystem, name: string, artifact: Partial<Artifact>, now = NOW): string {
   const named = rules.map((rule, index) => ({ name: `rule-${index}`, action: "deny", packages: ["*"], ...rule }));
   const found = rulesFor(parsePolicy(JSON.stringify({ format: 1, rules: named })), ecosystem, name);

@@ -93,7 +93,7 @@ test("a token whose change the store already shows causes no request to the meta
 
 test("a withdrawn object is 410, although the store's list lacks it", async () => {
   grant("reader", ["npm:*:pull"]);
-  const withdrawn = "/npm/bad/-/bad-1.0.0.tgz"; // no other test in this file requests the tarball
+  const withdrawn = "/npm/bad/-/bad-1.0.0.tgz"; // no other test in this file needs this tarball
   assert.equal(await status(withdrawn, "reader"), 200);
   revocations.objects = ["npm/bad/-/bad-1.0.0.tgz"];
   assert.equal(await laterStatus(withdrawn, "reader"), 410);

@@ -54,7 +54,7 @@ test("many waiting requests need one timer, and each ends at the first check aft
 
 test("when the runtime has cancelled the timer, the next request ends the waits that are over", async () => {
   const clock = new FakeClock();
-  const lossy = { now: clock.now, after: () => () => undefined }; // with this clock, timers never fire
+  const lossy = { now: clock.now, after: () => () => undefined }; // timers never fire, as if the runtime cancelled them
   const limit = new SharedLimit(1_000, 100, lossy);
   let result = "none yet";
   void answerWithin(limit, () => never, () => undefined).then(() => (result = "ended"));
@@ -95,8 +95,8 @@ test("in workerd, a silent server delays no request beyond the limit, also after
   const { port } = JSON.parse(line.toString().split("\n")[0]!) as { port: number };
   const status = async (path: string): Promise<number> => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
 
-  // The server never answers this path. The isolate has no other request whose timer could end this one, so the request
-  // must end by its own timer.
+  // The server never answers this path. No other request runs in the isolate, so only this request's own timer can end
+  // it.
   assert.equal(await status("/silent"), 504);
 
   // This request starts the timer, and ends before the three requests that the server never answers.

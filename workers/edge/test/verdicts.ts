@@ -1,4 +1,4 @@
-// Reads texts from the standard input: one JSON string in each line. For each text, writes whether the text is a valid
+// Reads JSON strings from the standard input, one in each line. For each string, writes whether the string is a valid
 // edge policy. tests/fuzz compares these results with those of the registry's commands.
 
 import { createInterface } from "node:readline";
