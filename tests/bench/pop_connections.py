@@ -92,8 +92,9 @@ def hold(client: PacedClient, address: str, count: int, pipe: Connection) -> Non
 
 @contextlib.contextmanager
 def held(client: PacedClient, first: int, count: int) -> Generator[None]:
-    """Holds `count` idle connections in separate processes during the `with` block. `first` is the number of
-    connections that are already open. From this number, the function computes which loopback addresses are still free.
+    """Holds `count` idle connections in separate processes during the `with` block. Each process connects from its own
+    loopback address. `first` is the number of connections that are already open, and determines which addresses are
+    still free.
     """
     processes = math.ceil(count / _OF_PROCESS)
     pipes: list[Connection] = []

@@ -25,7 +25,7 @@ class Setting:
 
     client: Client
     directory: Path
-    # The address of the daemon that executes the client's commands. The text is empty for a client without a daemon.
+    # The address of the daemon that executes the client's commands, or an empty string for a client without a daemon.
     daemon: str = ""
 
     @property

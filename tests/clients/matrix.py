@@ -18,7 +18,7 @@ from local.checkout import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "clients.md"
 YES = "yes"
-_ABSENT = "-"  # the text of a table cell whose action the client does not have
+_ABSENT = "-"  # the content of a table cell if the client does not support the action
 _INTRODUCTION = """\
 # Clients
 

@@ -167,7 +167,7 @@ def _front(suite_proxy: SuiteProxy) -> Generator[str]:
                     status, headers, content = suite_proxy.to_shield(self.command, self.path, given)
                 else:
                     status, headers, content = suite_proxy.to_suite(self.command, self.path, given, body)
-            # some tests of http-cache-tests make the server close the connection
+            # in some tests of http-cache-tests, the server closes the connection before its response is complete
             except (OSError, http.client.HTTPException) as error:
                 status, headers, content = 502, dict[str, str](), str(error).encode()
             self.send_response_only(status)

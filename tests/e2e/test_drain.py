@@ -32,7 +32,7 @@ from tests.support.sandbox.commands import registry
 from tests.support.sandbox.edge import access, target_of
 from tests.support.sandbox.up import Up
 
-MINUTE = 5.0  # seconds that a minute of the emulated AWS lasts
+MINUTE = 5.0  # the duration of one minute of the emulated AWS, in real seconds
 # The number of seconds that a test waits for an expected effect before it fails. The number is large, because a busy
 # machine is slow.
 WITHIN = 120.0

@@ -286,7 +286,7 @@ def test_clients_have_an_answer_while_the_routing_policy_changes(networks: Netwo
     """Changes the routing policy of our own PoPs three times. Meanwhile, clients resolve two names: HOSTNAME, and the
     common name of our own PoPs. Both names must always have an answer, because resolvers can have them in their caches.
     """
-    start_service(networks.sandbox, "cloudflare")  # an earlier test stops the emulated Cloudflare
+    start_service(networks.sandbox, "cloudflare")  # restarts the emulated Cloudflare, which an earlier test stops
     networks.start("us-east-1")
     networks.start("eu-west-1")
     networks.lead(100)

@@ -45,7 +45,9 @@ def reader(up: Up) -> Client:
 
 @pytest.fixture(scope="module")
 def published(up: Up, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Publishes a package with bundled dependencies, one with a shrinkwrap, and one with a legacy name."""
+    """Publishes a package with bundled dependencies, one with a shrinkwrap file, the package that this file pins, and
+    one with capital letters in its name, which npm allows only for old packages.
+    """
     directory = tmp_path_factory.mktemp("published")
     inner = {"node_modules/@wild/inner/package.json": json.dumps({"name": "@wild/inner", "version": "1.0.0"})}
     bundler = {"name": "@wild/bundler", "version": "1.0.0"}

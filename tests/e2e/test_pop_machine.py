@@ -118,7 +118,7 @@ class PopMachine:
         return {address for answer in answers for address in addresses_in(answer)}
 
     def log(self) -> str:
-        """Returns what the emulated hypervisor has reported about the machine."""
+        """Returns the log lines of the emulated hypervisor that mention the machine."""
         lines = (self.stack.sandbox.directory / "logs/machines.log").read_text().splitlines()
         return "\n".join(line for line in lines if self.instance in line)
 

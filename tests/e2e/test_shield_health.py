@@ -89,7 +89,7 @@ def test_expired_origin_credentials_are_unhealthy_until_the_machine_gets_new_one
 
 
 def test_a_healthy_machine_reports_its_instance_id(shield: Shield) -> None:
-    # After a crash of Traffic Server, systemd runs the program fetch-secrets and restarts Traffic Server. fetch-secrets
-    # finds the machine healthy, and reports the machine's instance ID.
+    # Before systemd restarts the crashed Traffic Server, it runs the program fetch-secrets. fetch-secrets finds the
+    # machine healthy, and reports the machine's instance ID to Parameter Store.
     shield.crash()
     assert shield.cloud.parameters == {"/artifact-edge/test/serving/us-east-1-0": "i-0001"}

@@ -89,8 +89,8 @@ def clients(up: Up) -> Generator[list[int]]:
 
 @contextmanager
 def installs(up: Up, directory: Path) -> Generator[list[int]]:
-    """Installs a package with npm again and again during the `with` block, each time with an empty cache. Yields a list
-    that gets npm's exit code after each installation.
+    """Installs a package with npm repeatedly during the `with` block, each time with an empty cache. Yields a list that
+    gets npm's exit code after each installation.
     """
     reader, codes = Client(up.sandbox, "reader", up.outputs()["url"]), list[int]()
     retries = {"npm_config_fetch_retries": "5", "npm_config_fetch_retry_mintimeout": "200"}

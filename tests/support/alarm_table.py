@@ -69,7 +69,9 @@ def whole() -> Sequence[Deployment]:
 
 
 def page(text: str, table: Sequence[Row]) -> str:
-    """Replaces the table of alarms in the text of docs/alarms.md by the given rows. Returns the new text."""
+    """Replaces the table of alarms in the Markdown source of docs/alarms.md with the given rows. Returns the new
+    source.
+    """
     before, rest = text.split(_BEGIN)
     _, after = rest.split(_END)
     tiers = get_args(Tier)

@@ -295,7 +295,7 @@ def _running_front(root: Path, waf: WafArgs, header_seconds: int) -> Generator[F
 def running_pop(root: Path, waf: WafArgs | None = None, nginx: Mapping[str, str] | None = None) -> Generator[OwnPop]:
     """Starts a PoP below the directory `root`. All users must be able to enter the parent directories of `root`.
 
-    `nginx` maps texts in NGINX's configuration to their replacements.
+    `nginx` maps strings in NGINX's configuration to their replacements.
     """
     authority = Authority("tests")
     shield, entitlements = Shield(), Entitlements()

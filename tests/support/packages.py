@@ -16,7 +16,8 @@ from typing import Any
 def tarball(
     path: Path, package: Any, *, member: str = "package/package.json", files: Mapping[str, str] | None = None
 ) -> Path:
-    """Writes an npm tarball with the given package.json. `files` maps paths in the package to the texts of the files.
+    """Writes an npm tarball with the given package.json. `files` maps paths in the package to the contents of the
+    files.
 
     If `package` is bytes, they are written unchanged. The same input always gives the same bytes.
     """

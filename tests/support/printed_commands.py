@@ -70,7 +70,7 @@ def blocks_of(text: str) -> list[str]:
 
 
 def _fenced(text: str) -> Iterator[tuple[int, str]]:
-    """Yields each fenced block with the label `sh` in a text, with the number of its first line."""
+    """Yields each fenced block with the label `sh` in Markdown text, with the number of its first line."""
     lines = text.splitlines()
     start: int | None = None
     for number, line in enumerate(lines):

@@ -23,7 +23,7 @@ PROJECT, INSTANCE = "projects/unit", "unit-tests"
 
 
 class Refused(Exception):
-    """Raised when Spanner refuses a statement. The exception's text is Spanner's error message."""
+    """Raised when Spanner refuses a statement. The exception's message is Spanner's error message."""
 
 
 @dataclass

@@ -84,8 +84,8 @@ def run(
 
 
 def unbroken(registered: Sequence[Registered], mutations: Iterable[Mutation | StackMutation]) -> set[tuple[str, str]]:
-    """Returns each pair of a policy and a resource type that no mutation (deliberate fault) tests. A pair contains only
-    a type that the policy governs and the stack uses.
+    """Returns the pairs of a policy and a resource type that no mutation (deliberate fault) tests. The pairs contain
+    only resource types that the policy governs and that the stack uses.
     """
     has = {kind_of(each) for each in registered}
     broken = {

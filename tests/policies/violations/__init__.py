@@ -26,7 +26,8 @@ from tests.support.harness import Registered
 
 # The positions of the AWS stack and of the Google Cloud stack in the list that `policy_stacks` returns.
 AWS, GOOGLE = 0, 1
-# The value of `Violation.policy` for a violation that no policy detects.
+# The value of `Violation.policy` for a bad change that no policy detects. Such entries document the known gaps of the
+# policies.
 MISSED = ""
 
 

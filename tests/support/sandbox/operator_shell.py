@@ -66,8 +66,7 @@ class OperatorShell:
             **environment,
             "PYTHONPATH": str(CHECKOUT),
             "PATH": f"{commands}{os.pathsep}{environment['PATH']}",
-            # Without PULUMI_SKIP_CONFIRMATIONS, Pulumi asks for confirmation before a change, and an operator answers
-            # "yes".
+            # Pulumi asks for confirmation before a change. A test cannot answer the question, so Pulumi must not ask.
             "PULUMI_SKIP_CONFIRMATIONS": "true",
         }
 

@@ -12,8 +12,8 @@ from tests.support.printed_commands import blocks_of
 from tests.support.runbooks import PAGES, sections
 from tests.unit.docs import CHECKOUT
 
-# Commands in the sentences of a runbook that the runbook's test does not run. The keys are pairs of the runbook's
-# heading and the command. The values are the reasons.
+# Commands that a sentence of a runbook mentions, but that the runbook's test does not run. The keys are pairs of the
+# runbook's heading and the command. The values are the reasons.
 MENTIONED = {
     ("The edge is down", "dig packages.<domain>"): "is a program of the operator's machine",
     ("A PoP machine is down", "journalctl -u artifact-edge-settings"): "is a program of the machine",
@@ -44,7 +44,7 @@ def typed(text: str) -> list[str]:
 
 
 def sources() -> dict[tuple[str, str], str]:
-    """Returns the source texts of the tests for each runbook. The keys are pairs of the runbook's page and heading."""
+    """Returns the source code of the tests of each runbook. The keys are pairs of the runbook's page and heading."""
     found: dict[tuple[str, str], str] = {}
     for file in sorted(each for folder in FOLDERS for each in (CHECKOUT / "tests" / folder).glob("test_*.py")):
         source = file.read_text()

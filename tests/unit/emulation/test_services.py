@@ -1,4 +1,6 @@
-"""Tests that the end of a sandbox leaves no process behind, even if a process starts another process at that moment."""
+"""Tests that the shutdown of a sandbox leaves no process running, even if one of its processes starts another process
+during the shutdown.
+"""
 
 from __future__ import annotations
 

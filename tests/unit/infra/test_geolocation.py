@@ -101,7 +101,9 @@ def test_the_coordinates_of_a_place_are_on_the_globe(place: Country) -> None:
 
 
 def test_the_country_nearest_to_a_cloud_region_is_on_its_continent() -> None:
-    """Compares two independent tables of coordinates: one of cloud regions, and one of countries."""
+    """Checks two independent tables of coordinates against each other: one of cloud regions, and one of countries. A
+    large error in either table can make the test fail.
+    """
     for region in REGIONS.values():
         nearest = min(COUNTRIES.values(), key=lambda country: distance(region, country))
         assert nearest.continent == region.continent, (region.name, nearest.code)

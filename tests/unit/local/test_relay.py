@@ -21,10 +21,10 @@ def port_of(server: asyncio.Server) -> int:
 
 
 async def answered(handler: Handler, request: bytes) -> bytes:
-    """Sends a request through the relay of `python -m local serve` to a server. `handler` handles the request on the
-    server. Returns the response.
+    """Sends a request through the relay of `python -m local serve` to a test server, which answers it with `handler`.
+    Returns the response.
 
-    The client closes its sending direction after the request.
+    After the request, the client half-closes the connection: it sends no more data, but still reads the response.
     """
     target = await asyncio.start_server(handler, _ADDRESS, 0)
     relay = await listen(_ADDRESS, 0, (_ADDRESS, port_of(target)))

@@ -65,7 +65,7 @@ def shares(worker: Worker) -> dict[str, float]:
 
 
 def objections(api: Cloudflare, bundle: str) -> str:
-    """Returns the reason why `pulumi up` refuses to upload a bundle now, or an empty text if it does not refuse."""
+    """Returns the reason why `pulumi up` refuses to upload a bundle now, or an empty string if it does not refuse."""
     path = f"/accounts/{ACCOUNT}/workers/scripts/{SCRIPT}/deployments"
     answer: Any = api.get(path, cast_to=object)
     return objection(answer["result"]["deployments"], worker_version(bundle))

@@ -28,7 +28,7 @@ US, EU, _ = CLIENT_LOCATIONS
 PROXY, DNS = "127.98.0.12", "127.98.0.53"
 HOST = "packages.example.test"
 POPS = {US.name: "127.98.1.101", EU.name: "127.98.1.102"}
-SENT = bytes(range(256)) * 4096  # 1 MiB of bytes that a test sends through a proxy.
+SENT = bytes(range(256)) * 4096  # 1 MiB of data that a test sends through a proxy.
 
 
 @dataclass

@@ -127,7 +127,8 @@ def test_a_machines_program_restarts_a_service_and_reloads_it() -> None:
     with host(files, ADD_USER, CREATE, *commands) as machine:
         machine.tend()
         codes = (machine.root / "etc/artifact-edge/codes").read_text().splitlines()
-        # The program `control` runs for the first time before the service `note` has started.
+        # The program `control` runs for the first time before the service `note` has started. `systemctl is-active`
+        # then exits with status 3.
         assert codes[0] == "is-active --quiet 3"
         assert codes[3:] == ["is-active --quiet 0", "restart 0", "reload 0"], machine.reports
         # Each of the two runs restarts the service, so the two reloads have different process IDs.

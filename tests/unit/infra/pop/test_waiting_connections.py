@@ -34,7 +34,7 @@ def test_a_busy_service_drops_no_connection(program: str, tmp_path: Path) -> Non
     with subprocess.Popen(command, env=os.environ | _TABLE) as service, contextlib.ExitStack() as connections:
         try:
             assert eventually(lambda: listening("127.0.0.1", port))
-            service.send_signal(signal.SIGSTOP)  # Like a busy process, a stopped one does not call accept().
+            service.send_signal(signal.SIGSTOP)  # A stopped process, like a busy one, accepts no connections.
             for _ in range(_CONNECTIONS):
                 connections.enter_context(socket.create_connection(("127.0.0.1", port), timeout=1))
         finally:

@@ -211,8 +211,8 @@ def test_an_origin_s_refusal_is_never_stored(origin: Script, status: int) -> Non
     assert (answer.status, answer.headers.all()) == (status, {"Cache-Control": "no-store"})
 
 
-# S3 answers 400 to a request with expired credentials. Cloud Storage answers 401 to a request with an invalid access
-# token.
+# The statuses with which an origin rejects the machine's credentials: S3 answers 400 if they have expired, and Cloud
+# Storage answers 401 if the access token is invalid.
 @pytest.mark.parametrize("status", [400, 401])
 def test_rejected_credentials_of_the_machine_become_502_so_that_the_next_origin_is_tried(
     origin: Script, status: int
