@@ -40,9 +40,9 @@ from local.stack import LocalStack
 _LOOPBACK = "127.72"
 _REGION = "us-east-1"
 _POP = POPS[0]
-# The program runs copies of a PoP's workerd process (COPIES). Each copy listens on two ports. Clients connect to the
-# first port. The cache L1 sends requests to the second port after a miss. The copies use the ports from _FIRST_PORT on.
-# The PoP itself uses only lower ports.
+# The program runs copies of a PoP's workerd process (COPIES). Each copy listens on two ports: one for clients, and one
+# for requests from L1, the cache at the edge, after a miss. The copies use the ports from _FIRST_PORT upwards, and the
+# PoP itself uses only lower ports.
 _FIRST_PORT = 9443
 _CACHING = "public, max-age=31536000, immutable"
 _SIZES = {"10 KB": 10_000, "1 MB": 1_000_000}
@@ -94,9 +94,9 @@ class Measured:
 WORKER, MEMORY = Copy("worker", "edge; hit", _FIRST_PORT), Copy("memory", "memory; hit", _FIRST_PORT + 2)
 PASS_THROUGH, CONSTANT = Copy("pass-through", None, _FIRST_PORT + 4), Copy("constant", None, _FIRST_PORT + 6)
 COPIES = (WORKER, PASS_THROUGH, CONSTANT, MEMORY)
-# The pairs of copies whose speeds the benchmark compares: the size of the requested object, the measured copy, and the
-# copy to compare it with. The worker of MEMORY keeps only small objects in its memory, so the benchmark compares MEMORY
-# only for 10 KB.
+# The comparisons that the benchmark prints. Each has the size of the requested object, the measured copy, and the copy
+# that serves as the baseline. The worker of the copy MEMORY keeps only small objects in its memory, so this copy is
+# measured only with the object of 10 KB.
 RATIOS = (("10 KB", WORKER, PASS_THROUGH), ("1 MB", WORKER, PASS_THROUGH), ("10 KB", MEMORY, CONSTANT))
 
 
@@ -155,9 +155,7 @@ class Bench:
             processes.stop(self._sandbox, process_name(copy))
 
     def measure(self, copy: Copy, size: int, seconds: int) -> Measured:
-        """Runs wrk, which requests one object from a copy of workerd again and again, over several connections at the
-        same time.
-        """
+        """Runs wrk, which repeatedly requests one object from a copy of workerd over several connections."""
         headers = [part for name, value in self._headers.items() for part in ("-H", f"{name}: {value}")]
         url = f"https://{self._address}:{copy.port}/{key(size)}"
         before = self._processor_seconds(copy)

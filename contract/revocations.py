@@ -7,7 +7,7 @@ reach every PoP.
 | an item of the metadata database for each change | `token_change`, `withdrawal` | `decode_change` |
 | the feed document of the metadata API | `feed_document` | `workers/edge/src/revocations.ts` |
 
-No form contains the text of a token. Each form identifies a token by the SHA-256 digest of its text.
+No form contains a token itself. Each form identifies a token by its SHA-256 digest.
 """
 
 from __future__ import annotations

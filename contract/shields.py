@@ -11,7 +11,7 @@ from __future__ import annotations
 # The port of the shields (regional caches) for connections from the edge. The edge must authenticate with mutual TLS.
 EDGE_PORT = 8443
 
-# The port of shields (regional caches) for the health checkers of AWS and Google Cloud, which send plain HTTP.
+# The port on which shields (regional caches) answer the health checkers of AWS and Google Cloud, which send plain HTTP.
 HEALTH_PORT = 8080
 HEALTH_PATH = "/healthz"
 

@@ -188,8 +188,8 @@ def encode_entry(record: Record) -> str:
 
 
 def decode_entry(text: str) -> Entry:
-    """Returns the decoded entry of a token in Workers KV. Raises MalformedRecord when the text is no entry in the
-    format ENTRY_FORMAT.
+    """Decodes the entry of a token in Workers KV. Raises MalformedRecord if `text` is not an entry in the format
+    ENTRY_FORMAT.
     """
     try:
         known = _object(json.loads(text))

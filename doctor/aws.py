@@ -194,8 +194,8 @@ def _quota(what: str, region: str, needed: int, code: tuple[str, str], clients: 
 
 
 def _concurrency(stack: Stack, clients: Clients) -> Iterator[Finding]:
-    """Yields a finding (the result of a check) about the limit of concurrent executions of Lambda functions, which is
-    often 10 in a new account.
+    """Yields a finding (the result of a check) about the limit on concurrent executions of Lambda functions. In a new
+    account, this limit is often only 10.
     """
     reserved = reserved_concurrency(stack)
     if not reserved:

@@ -1,5 +1,5 @@
-"""Searches Cloud Monitoring for resources by their inputs. The search serves the resource types whose resources have no
-unique names.
+"""Finds Cloud Monitoring resources by the values of their inputs, because alerting policies, notification channels and
+dashboards have no unique names.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS entry (
 @dataclass(frozen=True)
 class Entry:
     """One entry of a key-value namespace of an emulated cloud. `expiration` is a time in seconds since 1970, and
-    `metadata` is a JSON text.
+    `metadata` is encoded as JSON.
     """
 
     key: str

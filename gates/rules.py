@@ -78,9 +78,9 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         replaced = [one for one in nodes if emptied(one)]
         gone = [*replaced, *(one for one in nodes if one.action == "delete")]
         if len(gone) < len(nodes) or len(replaced) > 1 or (replaced and limits.sole_nodes):
-            # This rule applies only to a region that loses all its machines. If the plan replaces several machines of
-            # the region, the rule `rotation` checks the plan instead. The limit `sole_nodes` allows the replacement of
-            # a region's only machine.
+            # A region in which at least one machine is neither replaced nor deleted is safe. If the plan replaces
+            # several machines of a region, the rule `rotation` checks the region instead. The limit `sole_nodes`
+            # permits the replacement of a region's only machine.
             continue
         if led_to(urns, region, before):
             fate = "is replaced; add a second one first, or allow `sole_nodes`" if replaced else "is removed"

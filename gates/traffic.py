@@ -183,9 +183,9 @@ def _targets(record: Resource) -> list[str]:
 
 
 def _target(value: Any, number: int, resource: Resource) -> str:
-    """Returns a text that identifies the target of a DNS record or of a load balancer's pool. Pulumi may not know a
-    target before `pulumi up`. The text for such a target contains the resource's URN, and therefore differs from the
-    text of every known target.
+    """Returns a string that identifies the target of a DNS record or of a load balancer's pool. If Pulumi does not know
+    the target before `pulumi up`, the string contains the resource's URN, and therefore differs from the string of
+    every known target.
     """
     return json.dumps(value, sort_keys=True) if known(value) else f"{resource.urn} {number}, known after the apply"
 

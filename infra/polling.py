@@ -25,7 +25,8 @@ class Limit:
 async def wait_while_missing(
     missing: Callable[[], Awaitable[str]], announcement: Callable[[str], str], limit: Limit
 ) -> None:
-    """Calls `missing` again and again until it returns an empty text. Any other text says what is still missing.
+    """Calls `missing` again and again until it returns an empty string. Any other string says what is still missing.
+    Raises the exception that `limit.error` returns if something is still missing after the time limit.
 
     If something is missing at the first call, the function writes a message to the log. The message tells the person
     who runs `pulumi up` why nothing happens yet.

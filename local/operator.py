@@ -52,7 +52,8 @@ def add_edge_zone(sandbox: Sandbox, stack: str, stacks: Path) -> None:
     """Adds the Cloudflare zone in a stack's config to the account on the emulated Cloudflare. Also delegates the zone's
     domain to the emulated Cloudflare. Later calls change nothing.
 
-    On the real Cloudflare, people do these steps once in the dashboard and at their registrar (docs/deploying.md).
+    On the real Cloudflare, an operator performs these steps once, in the dashboard and at the domain's registrar
+    (docs/deploying.md).
     """
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]["artifact-edge:edge"]
     with httpx.Client(trust_env=False) as http:

@@ -32,9 +32,9 @@ Statement = Mapping[str, Any]
 class AwsAccount:
     """The AWS account in which probes create resources. The default credentials of boto3 belong to this account.
 
-    The names of all these resources contain the text `run`, which differs for each run. Two runs of the probes at the
-    same time therefore use different names. Probes request certificates for `domain`, a domain of the person who runs
-    the probes. No probe changes the DNS zone of the domain.
+    The names of all these resources contain `run`, a string that differs for each run. Two runs of the probes at the
+    same time therefore use different names. Probes request certificates for `domain`, which belongs to the person who
+    runs the probes. No probe changes the domain's DNS zone.
     """
 
     def __init__(self, run: str, domain: str, cleanup: ExitStack, recording: Recording) -> None:

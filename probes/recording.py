@@ -16,8 +16,8 @@ from typing import Any, cast
 
 DIRECTORY = Path(__file__).with_name("recorded")
 
-# Pairs of a regular expression and a text. The expression matches values that differ between two runs of a probe, or
-# that identify the account. The text replaces such a value in the recording.
+# Pairs of a regular expression and its replacement. The expression matches values that differ between two runs of a
+# probe, or that identify the account. A recording contains the replacement in place of such a value.
 _REPLACED = (
     (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"\b[0-9a-f]{32,64}\b"), "<hex>"),

@@ -134,10 +134,11 @@ class Follower:
         return Seen(place, None, error)
 
     def _revision_readers(self, open_clients: ExitStack) -> dict[Place, Callable[[Document], int]]:
-        """Returns a function for each place, which is an origin bucket, a shield (a regional cache) or the edge. The
-        function returns the revision of a document that this place serves, or 0 if the document has no revision.
+        """Returns one function for each place. A place is an origin bucket, a shield (a regional cache), or a client
+        location that requests documents from the edge. Each function returns the revision of the document that its
+        place serves, or 0 if the document has no revision.
 
-        If the document is missing, the function of a bucket returns 0. The functions of shields and edges raise
+        If the document is missing, the function of a bucket returns 0. The functions of shields and of the edge raise
         httpx.HTTPStatusError.
         """
         readers: dict[Place, Callable[[Document], int]] = {}

@@ -1,4 +1,4 @@
-"""Creates the shields of a stack: in each region a network and the cache machines in it."""
+"""Creates the shields (regional caches) of a stack. Each region gets a network and the cache machines in it."""
 
 from __future__ import annotations
 

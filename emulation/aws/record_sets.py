@@ -159,8 +159,8 @@ def _problem(key: _Key, records: Mapping[_Key, _Routed], zone: FakeZone) -> str 
 
 
 def _problem_of_accelerator(target: str, kind: str) -> str | None:
-    """Returns the text of Route 53's error for an alias of an accelerator that does not exist, or that has no addresses
-    of the alias's type. An accelerator with IPv4 addresses has only A records.
+    """Returns Route 53's error message for an alias of an accelerator that does not exist, or that has no addresses of
+    the alias's type. Returns None for a valid alias. An accelerator with IPv4 addresses has only A records.
     """
     title = f"Tried to create an alias that targets {target}, type {kind} in zone {ACCELERATORS_ZONE}"
     if not target.endswith(".awsglobalaccelerator.com."):

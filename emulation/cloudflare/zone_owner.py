@@ -1,6 +1,7 @@
 """Adds a zone to an emulated Cloudflare account and delegates the zone's domain to Cloudflare.
 
-For a real account, people do this in Cloudflare's dashboard and at their registrar."""
+For a real account, an operator does this in Cloudflare's dashboard and at the domain's registrar.
+"""
 
 from __future__ import annotations
 

@@ -148,8 +148,8 @@ def parse(raw: Mapping[str, Any], zone_id: str) -> RecordSet:
 
 
 def _policy(raw: Mapping[str, Any], title: str) -> Policy:
-    # `is not False` does not leave out the weight 0, which is a value of the weighted routing policy. `!= False` would
-    # leave it out, because 0 == False in Python.
+    # The comparison must skip False and keep 0, which is a valid weight of the weighted routing policy. `!= False`
+    # would also skip 0, because 0 == False in Python.
     named = [key for key in _POLICY_KEYS if raw.get(key) is not None and raw[key] is not False]
     match named:
         case []:

@@ -64,7 +64,8 @@ class DnsServer:
         except (dns.exception.DNSException, ValueError):
             return _format_error(wire)
         if query.flags & dns.flags.QR:
-            # The server does not answer a response. Otherwise, two DNS servers could answer each other without end.
+            # The flag QR marks a DNS response. The server ignores responses. Otherwise, two DNS servers could answer
+            # each other forever.
             return None
         return _to_wire(self._response(query, source), query, udp=udp)
 

@@ -191,5 +191,5 @@ def _check_expression(name: str, expression: str, most: int) -> None:
     variables: dict[str, Any] = dict.fromkeys(("assertion", "google", "attribute"), cel.Type.DYN)
     try:
         cel.NewEnv(variables=variables).compile(expression)
-    except Exception as error:  # The package `cel_expr_python` raises exceptions of several types.
+    except Exception as error:  # broad, because cel_expr_python raises exceptions of several types
         raise Refused(400, f"{name} is no valid expression: {error}") from error

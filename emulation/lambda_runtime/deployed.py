@@ -76,8 +76,8 @@ class Functions:
         self._clients: dict[tuple[str, str], Any] = {}
 
     def deployed(self) -> Deployed:
-        """Returns what is deployed in all regions. Raises httpx.HTTPError or an error of botocore when the emulated AWS
-        does not answer.
+        """Returns the deployed functions, event source mappings, function URLs and schedules of all regions. Raises
+        httpx.HTTPError or an error of botocore when the emulated AWS does not answer.
         """
         now = self._changes.now()
         for region in self._changes.since_seen(now):

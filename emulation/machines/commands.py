@@ -22,7 +22,8 @@ _PACKAGE_FILES = {
     "libnginx-mod-http-set-misc": "/usr/share/nginx/modules/ngx_http_set_misc_module.so",
     "modsecurity-crs": "/usr/share/modsecurity-crs",
 }
-# Debian packages of Python modules. Maps each package to the name of its module.
+# Debian packages that contain a Python module and no program. Maps each package to its module. If Python finds the
+# module, the package counts as installed.
 _PACKAGE_MODULES = {"python3-boto3": "boto3"}
 
 

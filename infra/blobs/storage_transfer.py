@@ -88,8 +88,8 @@ class Standby(pulumi.ComponentResource):
 
 
 def _trust_statement(subject: str) -> Statement:
-    """Returns the statement of a trust policy that lets one transfer agent assume the AWS role. This agent belongs to
-    the Google Cloud project. The statement contains the agent's unique id.
+    """Returns the trust policy statement that lets Storage Transfer Service assume the AWS role. `subject` is the
+    unique ID of the service account that Storage Transfer Service uses in the Google Cloud project.
     """
     return assumed_by_web_identity(GOOGLE, {f"{GOOGLE}:sub": subject})
 

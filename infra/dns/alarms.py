@@ -15,10 +15,9 @@ from infra.observability import CloudWatchAlarm, Tier
 # The only region in which Route 53 publishes metrics (Route 53 Developer Guide, "Monitoring health checks").
 _REGION = "us-east-1"
 
-# A percentage of Route 53's health checkers. An alarm goes off when a smaller percentage of the checkers reaches an
-# endpoint, because some networks then probably do not reach the endpoint. Route 53 itself treats an endpoint as healthy
-# if more than 18 % of the checkers reach it (Route 53 Developer Guide, "How Route 53 determines whether a health check
-# is healthy").
+# The alarm threshold for the percentage of Route 53's health checkers that reach an endpoint. If fewer checkers reach
+# it, some networks probably cannot reach the endpoint. Route 53 itself treats an endpoint as healthy if more than
+# 18 % of the checkers reach it (Route 53 Developer Guide, "How Route 53 determines whether a health check is healthy").
 _MOST_CHECKERS = 80.0
 
 

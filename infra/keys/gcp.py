@@ -19,7 +19,7 @@ class GcpKeys(pulumi.ComponentResource):
     """A Cloud KMS key in a separate key ring. Cloud KMS rotates the key every 90 days. Only Cloud Storage may use the
     key.
 
-    Nobody can ever delete the key and the key ring. `usable` is an output with the key's name. The output resolves only
+    Cloud KMS keys and key rings cannot be deleted. `usable` is an output with the key's name. The output resolves only
     when Cloud Storage may use the key, because a bucket would reject the key before that. `project` is the Google Cloud
     project of the key.
     """

@@ -1,4 +1,4 @@
-"""Lets `pulumi up` wait until a new machine serves clients. The new machine then gets the fixed address of the old
+"""Makes `pulumi up` wait until a new machine serves clients. The new machine then gets the fixed address of the old
 machine, and Pulumi replaces the next machine.
 
 After a machine has passed its health check, the machine writes its instance ID to its own parameter in Parameter Store.

@@ -30,8 +30,9 @@ _FAILING = 0.01
 # The status codes that count as faults of Spanner. The code of an aborted transaction is not among them, because the
 # client repeats the transaction. The code of a missing row is not among them either.
 _FAULTS = Like("(?i)internal|unavailable|deadline_exceeded|resource_exhausted|unknown|data_loss")
-# Alarm threshold for the 99th percentile of the latency of commits. A commit waits for a majority of the replicas. A
-# message between two replicas takes some tens of milliseconds.
+# The alarm threshold for the 99th percentile of the commit latency. A commit waits for a majority of the replicas, and
+# a message between two replicas takes tens of milliseconds. A normal commit is therefore much faster than this
+# threshold.
 _SLOW_SECONDS = 1.0
 
 _RUNBOOK = "docs/operations.md"

@@ -7,8 +7,8 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY_SECONDS}
 
 
 def seconds_of(duration: str) -> float:
-    """Returns the seconds in a text such as `7d`. Returns 0 for a text that is no duration. A mistake therefore never
-    satisfies a minimum duration.
+    """Returns the number of seconds in a duration such as `7d`. Returns 0 for an invalid duration. A mistake therefore
+    never satisfies a minimum duration.
     """
     try:
         return float(duration[:-1]) * _UNITS[duration[-1:]]

@@ -37,8 +37,8 @@ _UNBROKEN = 12
 
 
 def secrets_in(text: str) -> list[str]:
-    """Returns the kinds of secrets that the text seems to contain. The function also checks compressed files in the
-    text (cloud-init's gz+b64).
+    """Returns the kinds of secrets that the text seems to contain. The function also checks gzip files that are
+    embedded in the text as base64, as in cloud-init's encoding gz+b64.
     """
     plain = _PACKED.sub("", text)
     found = [kind for kind, pattern in _KINDS.items() if pattern.search(plain)]

@@ -154,8 +154,8 @@ def _object(data: bytes) -> Mapping[str, Any]:
 
 
 def _codes(answer: Mapping[str, Any]) -> str:
-    """Returns the error codes in an answer of Cloudflare. Leaves out the error texts, because these texts may quote
-    keys.
+    """Returns the error codes in an answer of Cloudflare. Leaves out the error messages, because they may quote keys
+    from the request.
     """
     errors: Any = answer.get("errors") or ()
     codes = [str(each["code"]) for each in errors]

@@ -35,8 +35,8 @@ class Figures(_Part):
 
     @property
     def recall(self) -> float | None:
-        """The recall of the model: the fraction of the wanted packages that the model predicts. A package is wanted if
-        clients requested it and the model should predict it. None if there are no wanted packages.
+        """The recall of the model: the fraction of the packages that the model should predict (`wanted`) and does
+        predict. None if there are no such packages.
         """
         return self.hits / self.wanted if self.wanted else None
 

@@ -103,7 +103,7 @@ def rollback(
     ] = 0,
     principal: Principal = "",
 ) -> None:
-    """Put an earlier version of the edge policy in force again. It gets a new version number."""
+    """Restore an earlier version of the edge policy. The restored policy gets a new version number."""
     from registry import caller
     from registry.edge_policy import versions
     from registry.target import read_target

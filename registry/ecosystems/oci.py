@@ -79,8 +79,8 @@ def read(layout: Path, repository: str, tag: str = "") -> Artifact:
     lacking = absent_manifests(layout, top)
     artifact, parts = described(layout, repository, top, tag or named, lacking)
     if lacking and len(artifact.blobs) == 1 and not parts:
-        # The OCI image layout contains the image's index, but none of the manifests that the index lists. Nobody could
-        # pull this image. `path_of` therefore raises RegistryError for the first missing manifest.
+        # The OCI image layout contains only the image's index, and none of the manifests that the index lists. Nobody
+        # could pull this image. This call raises RegistryError, because the layout lacks the manifest.
         path_of(layout, next(iter(lacking)))
     artifacts = [artifact]
     while found := attached(layout, listed, {blob.digest for each in artifacts for blob in each.blobs}):

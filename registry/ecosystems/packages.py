@@ -46,7 +46,7 @@ class Reference:
 
 
 def parse(text: str) -> Reference:
-    """Parses `<ecosystem>:<name>`, with or without a version. Raises RegistryError for any other text."""
+    """Parses `<ecosystem>:<name>`, with or without a version. Raises RegistryError for any other string."""
     ecosystem, _, rest = text.partition(":")
     match = _FORM[ecosystem].fullmatch(rest) if ecosystem in _FORM else None
     if match is None:

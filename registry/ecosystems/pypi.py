@@ -122,7 +122,7 @@ def _artifact(
 def _normalized(requires_python: str) -> str:
     """Returns the version specifiers of Requires-Python in normalized form.
 
-    Returns an invalid text unchanged, because installers ignore it.
+    Returns an invalid value unchanged, because installers ignore such a value.
     """
     try:
         return str(SpecifierSet(requires_python))

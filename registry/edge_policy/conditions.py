@@ -2,8 +2,8 @@
 
 The edge worker (workers/edge/src/policy.ts) accepts every condition that this module accepts.
 
-Each function checks the text of one condition and returns it unchanged. If the text is invalid, the function raises
-ValueError. The message says which texts are valid.
+Each function checks the value of one condition and returns it unchanged. If the value is invalid, the function raises
+ValueError. The message says which values are valid.
 """
 
 from __future__ import annotations

@@ -111,8 +111,8 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _locked(file: Path, place: str, entry: dict[str, Any], registry: str) -> Wanted | Refused:
-    """Returns the location of the tarball for an entry of a package-lock.json. `place` is the key of the entry, which
-    is a directory. Returns Refused if the entry does not contain enough data to import the package.
+    """Returns the tarball to import for an entry of a package-lock.json. `place` is the key of the entry: the package's
+    directory, such as `node_modules/@acme/web`. If the import cannot use the entry, returns a Refused with the reason.
     """
     name, version = _text(entry, "name") or place.rsplit("node_modules/", 1)[-1], _text(entry, "version")
     spec, filename = f"{name}@{version}", f"{name.rsplit('/', 1)[-1]}-{version}.tgz"

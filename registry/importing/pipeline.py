@@ -40,8 +40,9 @@ _BATCH = 25
 # after each batch, the total time would therefore grow with the square of the number of items.
 _DELIVERED_AFTER = 200
 
-# The import reports why it leaves out a part of an item. Such a message begins with the kind of the part, for example
-# `layer` in `layer sha256:…: the source does not have it`. This pattern matches the characters that follow the kind.
+# If the import leaves out a part of a package or image, it reports the reason in a message such as `layer sha256:…: the
+# source does not have it`. The words before the first match of this pattern, here `layer`, name the kind of the part.
+# The import counts the messages by kind.
 _KIND_ENDS = re.compile(r":| sha(?:256|512):")
 
 Progress = Callable[["Imported"], None]

@@ -154,8 +154,8 @@ def encoded(document: Mapping[str, Any]) -> str:
 
 
 def checked(writes: Sequence[Write]) -> Sequence[tuple[Write, str]]:
-    """Checks the writes of one transaction. Returns each write together with its document as JSON text. The text is
-    empty for a deletion. Raises RegistryError if the writes exceed a limit of the database.
+    """Checks the writes of one transaction. Returns each write together with its document as a JSON string. The string
+    is empty for a deletion. Raises RegistryError if the writes exceed a limit of the database.
     """
     if len({(write.partition, write.name) for write in writes}) != len(writes):
         raise ValueError("an item can be written only once in a transaction")

@@ -1,4 +1,4 @@
-"""Issues, lists, rotates and revokes tokens. A token's text is shown once, and only its SHA-256 digest is stored.
+"""Issues, lists, rotates and revokes tokens. A token's value is shown once, and only its SHA-256 digest is stored.
 
 The token's record in the metadata database is authoritative. A command first commits a change to the database. Two
 programs then write the change to the token's entry at the edge. The command itself writes the entry at once. The
@@ -74,7 +74,7 @@ def duration(text: str, option: str = "--expires", shortest: int = _SHORTEST_SEC
 
 
 def create(target: Target, by: By, principal: str, grants: Iterable[str], seconds: int) -> Changed:
-    """Issues a token for a principal, valid for `seconds`. The token's text cannot be retrieved later."""
+    """Issues a token for a principal, valid for `seconds`. The token's value cannot be retrieved later."""
     if not _PRINCIPAL.fullmatch(principal):
         raise RegistryError(f"principal {principal!r}: use up to 128 letters, digits and . _ @ / + -")
     text, token = _new(principal, tuple(checked(grants)), seconds)

@@ -114,7 +114,8 @@ class Stack:
 def load(environment: str, values: Mapping[str, Any], secret_keys: Collection[str] = ()) -> Stack:
     """Returns the stack with its checked config.
 
-    `values` maps `namespace:key` to text, as Pulumi passes the config. Raises ConfigError when the config is invalid.
+    `values` maps each config key, in the form `namespace:key`, to a string, as Pulumi passes the config. Raises
+    ConfigError when the config is invalid.
     """
     problems = list(_problems_of_environment(environment, values))
     given = {key.removeprefix(f"{NAMESPACE}:"): _decoded(value) for key, value in values.items() if _is_ours(key)}

@@ -1,4 +1,5 @@
-"""Handles AWS resource types for which the API needs only one identifier to describe or delete a resource.
+"""Creates, reads, changes and deletes resources of the emulated AWS whose API needs only one identifier to describe or
+delete a resource.
 
 The class Described implements what the handlers of all these types have in common. An object of the class handles one
 resource type, with functions that call the AWS API.

@@ -8,10 +8,10 @@ from urllib.parse import unquote
 
 
 def in_given_form(document: Any, given: str | None) -> str:
-    """Returns an IAM policy from the AWS API as JSON text.
+    """Returns an IAM policy from the AWS API as a JSON string.
 
-    `given` is the policy's text in the Pulumi program. If both texts contain equal JSON values, the function returns
-    `given`. Pulumi therefore does not report a different layout of the text as a change in the cloud.
+    `given` is the policy document in the Pulumi program. If it contains the same JSON value as the policy from the API,
+    the function returns `given`. Pulumi therefore does not report different formatting as a change in the cloud.
     """
     found = json.loads(unquote(document)) if isinstance(document, str) else document
     if given is not None and json.loads(given) == found:

@@ -1,5 +1,6 @@
-"""Handles the IAM resources of the emulated AWS provider: roles, their inline policies, managed policies, instance
-profiles, identity providers, and the identity of the caller."""
+"""Creates, reads, changes and deletes the IAM resources of the emulated AWS: roles, their inline policies, managed
+policies, instance profiles and identity providers. Also looks up the identity of the caller.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""Handles two Pulumi resource types of the emulated AWS provider. A resource of the first type makes the listed inline
-policies the only inline policies of a role. A resource of the second type makes the listed attached policies the only
-attached policies of a role.
+"""Makes the policies that a Pulumi resource lists the only policies of an IAM role. One resource type lists the inline
+policies of the role, and another one lists the attached policies.
 
 A resource of either type exists as long as its role exists. The deletion of the resource changes nothing in IAM
 (documentation of the AWS provider, `iam_role_policies_exclusive` and `iam_role_policy_attachments_exclusive`).

@@ -1,5 +1,5 @@
-"""Handles the mTLS client certificates that Cloudflare workers present to servers. Pulumi replaces a certificate if any
-input changes.
+"""Creates, reads and deletes the mTLS client certificates that Cloudflare workers present to servers. If any input
+changes, Pulumi replaces the certificate.
 """
 
 from __future__ import annotations

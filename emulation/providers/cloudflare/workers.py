@@ -103,7 +103,7 @@ class Route(Scoped):
 
 
 def _main_module(answer: Any) -> str:
-    """Returns the text of a worker script's main module. The Cloudflare API sends the modules of a script as
+    """Returns the source code of a worker script's main module. The Cloudflare API sends the modules of a script as
     multipart/form-data.
     """
     kind, options = parse_options_header(answer.headers["content-type"])

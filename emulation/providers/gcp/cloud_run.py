@@ -1,5 +1,5 @@
-"""Handles resources of the emulated Google Cloud provider: Cloud Run services, Pub/Sub topics and subscriptions, and
-the Cloud Storage objects that contain the services' source code.
+"""Creates, reads, changes and deletes resources in the emulated Google Cloud: Cloud Run services, Pub/Sub topics and
+subscriptions, and the Cloud Storage objects that contain the services' source code.
 """
 
 from __future__ import annotations

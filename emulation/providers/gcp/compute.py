@@ -1,4 +1,6 @@
-"""Handles Compute Engine resources, and the service accounts of machines, for the emulated Google Cloud provider."""
+"""Creates, reads, changes and deletes Compute Engine resources, and the service accounts of machines, in the emulated
+Google Cloud.
+"""
 
 from __future__ import annotations
 

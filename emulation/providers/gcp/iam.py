@@ -17,9 +17,9 @@ _CHANGING = threading.Lock()
 
 
 class IamMember:
-    """Handles the Pulumi resources that grant an IAM role on a Google Cloud resource to one member. `owner` is the name
-    of the Pulumi input that identifies the Google Cloud resource, such as `bucket`. `root` is the start of the
-    resource's path in the API. `prefix` is the start of the grant's Pulumi id.
+    """Creates, reads and deletes Pulumi resources, each of which grants an IAM role on a Google Cloud resource to one
+    member. `owner` is the name of the Pulumi input that identifies the Google Cloud resource, such as `bucket`. `root`
+    is the start of the resource's path in the API. `prefix` is the start of the grant's Pulumi id.
     """
 
     def __init__(

@@ -125,7 +125,7 @@ class Carrier:
             return there
 
     def _carry(self, source: SourceRepository, part: oci.Part) -> str:
-        """Copies an image's config or layer to the origin. Returns an empty text, or the reason why the import leaves
+        """Copies an image's config or layer to the origin. Returns an empty string, or the reason why the import leaves
         the layer out.
         """
         descriptor = part.descriptor
