@@ -231,7 +231,7 @@ def main() -> None:
     wrk.check_installed()
     with tempfile.TemporaryDirectory(prefix="artifact-edge-bench-", dir=_IN_MEMORY) as name:
         root = Path(name)
-        root.chmod(0o755)  # lets the users of Traffic Server and NGINX enter the directory
+        root.chmod(0o755)  # lets Traffic Server and NGINX enter the directory when they run as other users
         script = root / "cold.lua"
         script.write_text(_COLD)
         measured: dict[tuple[str, str], list[Measured]] = {}

@@ -76,7 +76,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class ImageClient:
-    """An image client, which is one row of docs/clients.md.
+    """An image client, such as `docker 20.10`. Each image client has a row in docs/clients.md.
 
     Each function runs the client's command for one action. The tests search the command's output for the expected text,
     such as a digest or the content of a file.

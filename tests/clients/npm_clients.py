@@ -20,7 +20,8 @@ from tests.support.npm_signatures import verify_with
 _LOCKFILES = ("package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock")
 # Matches a SHA-512 digest in a lockfile. yarn 4 writes digests in hexadecimal, and the other clients write Base64.
 _DIGEST = r"(?<=sha512-)[\w+/]{86}|(?<=checksum: 10c0/)[0-9a-f]{128}"
-# The URL of a registry that does not exist. A client that requests a package from this registry by mistake fails.
+# The URL of a registry that does not exist. Tests of packages with a scope set this URL as the default registry. A
+# client that ignores the registry of the scope then fails.
 NOWHERE = "http://127.0.0.1:9/"
 
 

@@ -76,9 +76,9 @@ def shell(sandbox: Sandbox) -> Iterator[OperatorShell]:
 
 
 def test_policies_that_were_added_by_hand_are_listed_and_removed(shell: OperatorShell) -> None:
-    """In today's stacks, two Pulumi resources keep a list of the policies of the shields' role. Pulumi then removes
-    every policy that somebody adds to this role by hand. A stack of an older release lacks these two resources, so the
-    test removes them from the Pulumi state.
+    """In the current release, two Pulumi resources list all policies of the shields' role. Pulumi therefore removes
+    every policy that somebody adds to this role by hand. A stack of an older release lacks the two resources. To
+    emulate such a stack, the test removes them from the Pulumi state.
     """
     by_hand = runbook(PAGE, "Roles whose policies were changed by hand")
     exported = json.loads(shell.run("pulumi stack export"))

@@ -267,8 +267,8 @@ def test_a_lost_pop_machine_is_replaced_and_keeps_its_address(networks: Networks
 
 
 def test_clients_change_the_network_by_weight_and_by_health(networks: Networks) -> None:
-    # No machine of our own PoPs answers yet. DNS therefore directs all clients to Cloudflare, although Cloudflare has
-    # the weight 0.
+    # The Cloudflare record has the weight 0, but no machine of our own PoPs answers yet. Route 53 returns records with
+    # the weight 0 only while all other records are unhealthy. DNS therefore directs all clients to Cloudflare.
     assert networks.lead_to("cloudflare", "cloudflare", "cloudflare"), networks.networks()
     networks.start("us-east-1")
     networks.start("eu-west-1")

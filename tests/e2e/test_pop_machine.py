@@ -100,7 +100,7 @@ class PopMachine:
         return described["Addresses"][0]["InstanceId"]
 
     def processes(self) -> dict[str, int]:
-        """Returns the process IDs of the machine's units that run."""
+        """Maps the name of each running `artifact-edge-*` service of the machine to its process ID."""
         prefix = f"machine-{self.instance}-"
         names = [name for name in processes.names(self.stack.sandbox) if name.startswith(prefix)]
         found = {name.removeprefix(prefix): processes.pid_of(self.stack.sandbox, name) for name in names}

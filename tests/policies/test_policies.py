@@ -125,8 +125,9 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
         ("cloudflare-workers-secrets-bound-as-secret-text", {"bindings": [unknown, secret]}),
         ("multi-function-environment-without-secrets", {"environment": {"variables": variables}}),
     ):
-        # The policy for functions checks two types: Lambda functions and Cloud Run services. The properties in this
-        # test describe a Lambda function. `min` selects its type, because `aws:` sorts before `gcp:`.
+        # The policy for functions checks two resource types: Lambda functions and Cloud Run services. The variables in
+        # this test are in the form of a Lambda function, so the test needs the type of Lambda functions. `min` selects
+        # this type, because `aws:` sorts before `gcp:`.
         token = min(governs(name))
         found: list[str] = []
         with pytest.raises(UnknownValueError):

@@ -1,5 +1,5 @@
-"""Tests the contract of object stores (their required behaviour) on fake-gcs-server, an implementation of Cloud Storage
-that others wrote.
+"""Tests the contract of object stores (their required behaviour) on fake-gcs-server, a third-party implementation of
+Cloud Storage.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Tests the contract of the metadata repository (its required behaviour) on dynalite, an implementation of DynamoDB
-that others wrote.
+"""Tests the contract of the metadata repository (its required behaviour) on dynalite, a third-party implementation of
+DynamoDB.
 
 dynalite does not support transactions. This module therefore sends each write of a transaction as a separate request.
 dynalite implements the conditions, expressions, reads and limits itself.

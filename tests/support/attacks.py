@@ -98,8 +98,8 @@ class Edge:
 
 
 def verdicts(edge: Edge) -> Mapping[str, str]:
-    """Sends each attack to the edge. Maps the name of each attack to "refused", or to a description of what the edge
-    did instead.
+    """Sends each attack to the edge. Returns a mapping from the name of each attack to "refused", or to a description
+    of what the edge did instead.
     """
     return {name: _verdict(edge.send(sent)) for name, sent in _attacks(edge)}
 

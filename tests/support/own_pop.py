@@ -249,8 +249,8 @@ def _check_health(root: Path, directories: Directories) -> None:
 
 
 def _configure_nginx(pop: PopSettings, changes: Mapping[str, str]) -> Path:
-    """Edits the PoP's NGINX configuration, and returns the configuration file. `changes` maps each text to replace to
-    the new text.
+    """Edits the PoP's NGINX configuration, and returns the path of the configuration file. `changes` maps strings in
+    the file to their replacements.
     """
     file = Path(pop.directories.etc) / "nginx.conf"
     for before, after in changes.items():

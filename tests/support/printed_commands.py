@@ -87,7 +87,9 @@ def all_blocks() -> list[Block]:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Yields each command of a shell text as a list of words, without comments, redirections and assignments."""
+    """Yields each command in a block of shell commands as a list of words, without comments, redirections and variable
+    assignments.
+    """
     filled = re.sub(r"<([a-zA-Z][\w .-]*)>", lambda found: found[1].replace(" ", "-"), text)
     joined = re.sub(r"\\\n\s*|(?<=\|)\n\s*", " ", filled)
     for line in joined.splitlines():

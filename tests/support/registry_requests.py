@@ -88,8 +88,9 @@ _WORDS = ("lfi-os-files", "restricted-files", "php-function-names-933150", "unix
 
 
 def requests_with_suspicious_names(rules: Path) -> Iterator[Sent]:
-    """Yields a request for each package name that the OWASP Core Rule Set treats as suspicious. `rules` is the
-    directory of the rule set. The requests alternate between five kinds, such as uploads and searches.
+    """Yields one request for each package name that the OWASP Core Rule Set, which finds attacks in requests, treats as
+    suspicious. The firewall of a PoP must not refuse these requests. `rules` is the directory of the rule set. The
+    requests alternate between five kinds, such as uploads and searches.
     """
     for number, name in enumerate(sorted(_names(rules))):
         encoded = quote(name, safe="")

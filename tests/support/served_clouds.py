@@ -206,8 +206,8 @@ def _pass(name: str, make: Callable[[], Iterable[bytes]]) -> Iterable[bytes]:
 
 
 def _aws_write(environ: dict[str, Any]) -> str:
-    """Returns a name for a write request to AWS, such as `PUT <key>` or `transaction`. Returns an empty text for other
-    requests.
+    """Returns a name for a write request to AWS, such as `PUT <key>` or `transaction`. Returns an empty string for
+    other requests.
     """
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target.startswith("DynamoDB_"):

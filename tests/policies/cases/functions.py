@@ -79,7 +79,8 @@ CASES = [
         config=OPEN,
     ),
     Case("aws-lambda-runtime-supported", [resource(FUNCTION, {"runtime": "python3.8"})], "python3.8 is not patched"),
-    # AWS ends its patches of nodejs22.x on 2027-04-30 (endoflife.date, "AWS Lambda").
+    # The policy requires that AWS patches the runtime for at least another year. AWS patches nodejs22.x only until
+    # 2027-04-30 (endoflife.date, "AWS Lambda").
     Case("aws-lambda-runtime-supported", [resource(FUNCTION, {"runtime": "nodejs22.x"})], "nodejs22.x is not patched"),
     Case("aws-lambda-runtime-supported", [resource(FUNCTION, {"runtime": "python3.13"})]),
     Case("aws-lambda-runtime-supported", [resource(FUNCTION, {"packageType": "Image"})]),

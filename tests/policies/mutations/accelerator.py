@@ -14,8 +14,9 @@ GROUP = "aws:globalaccelerator/endpointGroup:EndpointGroup"
 
 
 def of_shields(broken: Registered) -> Sequence[Registered]:
-    """Returns the endpoint group with a different parent. The original parent is the accelerator of our own PoPs. The
-    new parent is the component of a shield (a regional cache).
+    """Moves the endpoint group from the accelerator of our own PoPs to the component of a shield (a regional cache).
+    The policy must report this change, because the accelerator would send clients to shields. Only the edge may connect
+    to shields.
     """
     return [replace(broken, urn=broken.urn.replace("artifact-edge:pop:Accelerator", "artifact-edge:shield:Ec2Shield"))]
 

@@ -1,5 +1,5 @@
-"""Tests `python -m drift` on the emulated Google Cloud. The command must find differences between the Pulumi state and
-the project in resources with labels.
+"""Tests `python -m drift` on the emulated Google Cloud. The command must report each labelled resource that only the
+Pulumi state or only the Google Cloud project contains.
 """
 
 from __future__ import annotations

@@ -179,7 +179,7 @@ def test_clients_are_led_to_an_accelerator_like_to_another_network(percent: int,
 @pytest.mark.parametrize(
     ("dial", "refused"),
     # The accelerator has two regions, and each region serves half of the clients. If the traffic dial of one region is
-    # 60, 40 % of the region's clients move. That is 20 % of all clients.
+    # set to 60 percent, the region loses 40 percent of its clients. These are 20 percent of all clients.
     [(100, []), (60, []), (59, ["traffic"]), (50, ["traffic"]), (0, ["traffic"])],
 )
 def test_a_traffic_dial_moves_the_clients_that_the_region_no_longer_serves(dial: int, refused: list[str]) -> None:

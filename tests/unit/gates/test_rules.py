@@ -1,5 +1,5 @@
-"""Tests each rule of the plan gate (the check of Pulumi plans). One plan breaks the rule, and a similar plan follows
-it.
+"""Tests each rule of the plan gate (the check of Pulumi plans) with two similar plans. One plan violates the rule, and
+the other complies with it.
 """
 
 from __future__ import annotations

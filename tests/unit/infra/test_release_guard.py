@@ -20,8 +20,8 @@ WHOLE = [{"versions": [{"percentage": 100}], "annotations": {"workers/message": 
 
 
 class Api(BaseHTTPRequestHandler):
-    """Emulates Cloudflare's API. A test sets the status of the responses, and the deployments of a worker script that
-    they list. The class records the requests.
+    """Emulates the Cloudflare API that lists the deployments of a worker script. Tests set the status of the response
+    in `status`, and the listed deployments in `deployments`. The class records the requests in `requests`.
     """
 
     status = 200

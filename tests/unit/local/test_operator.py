@@ -19,11 +19,10 @@ from stacks.stack_file import read_stack
 def test_secrets_are_replicated_to_the_regions_that_the_program_expects(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shields: int
 ) -> None:
-    """Compares two lists of regions for the secrets of shields and own PoPs: the regions to which `make up` replicates
-    the secrets, and the regions that the Pulumi program expects. `make up` computes its list separately, because
-    `local` must not import `stacks`.
+    """Checks that `make up` replicates the secrets of shields (regional caches) and of our own PoPs to the regions that
+    the Pulumi program expects. `make up` computes these regions separately, because `local` must not import `stacks`.
 
-    In the case `shields=1`, only one region has shields. `make up` then also replicates the shields' secret to other
+    With `shields=1`, only one region has shields. `make up` must then also replicate the shields' secret to the other
     regions that have objects.
     """
     document = yaml.safe_load((CHECKOUT / "stacks/Pulumi.prod.yaml").read_text())

@@ -22,9 +22,9 @@ from tests.support.stacks import ENVIRONMENTS, WITH_POPS, first_up
 
 IDENTITY_POLICIES = ("aws:iam/rolePolicy:RolePolicy", "aws:iam/policy:Policy")
 
-# Cloudsplaining reports that the deploy role may call all actions of these services. The tests accept only these
-# reports. The role manages all resources of each service, so a list of its actions would contain nearly all actions.
-# The values say to which resources the permission is limited.
+# Cloudsplaining reports that the deploy role may call all actions of these services. The tests accept these reports,
+# and no others. The role manages all resources of each service, so it needs nearly all of the service's actions. Each
+# value says which of the service's resources the role may manage.
 _BY_NAME = "only on resources whose name begins with the environment's prefix"
 EXPLAINED: Mapping[str, str] = {
     "cloudwatch": _BY_NAME,

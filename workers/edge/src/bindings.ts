@@ -8,7 +8,7 @@ export interface Bindings {
   ORIGIN_KEY: string;
   TOKEN_SIGNING_KEY: string;
   PURGE_KEY: string;
-  /** The version of the worker's bundle, which the stack output `worker_version` shows too. */
+  /** The version of the worker's bundle. The stack output `worker_version` has the same value. */
   VERSION: string;
   METADATA_API?: string;
   METADATA_API_KEY?: string;
@@ -29,8 +29,9 @@ export interface Bindings {
   /** A rate limit for requests with invalid tokens, for each client address. */
   FAILED_TOKENS?: RateLimit;
   /**
-   * Set only on our own PoP machines. There, NGINX sends objects from L1, the cache at the edge, to clients and makes
-   * the headers for clients (redirects.ts).
+   * Set only on our own PoP machines. The worker then answers most authorized requests with an internal redirect, and
+   * not with the object. NGINX follows the redirect: it sends the client the object from L1, the cache at the edge, and
+   * sets the response headers (redirects.ts).
    */
   REDIRECT_TO_L1?: string;
 }

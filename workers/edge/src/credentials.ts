@@ -24,9 +24,9 @@ export async function credentialOf(header: string | null, key: string, service: 
 }
 
 /**
- * Returns the credential for the text of a token. The function does not recognize sessions, the signed JWTs of the
- * token endpoint. It treats a session like the text of a token. No stored token has the digest of a session, so the
- * edge grants such a credential nothing.
+ * Returns the credential for the token with the value `secret`. The function does not recognize sessions, which are the
+ * signed JWTs of the token endpoint, and treats a session as a token. The edge grants such a credential nothing,
+ * because no stored token has the digest of a session.
  */
 export function ofSecret(secret: string | undefined): Credential {
   return secret ? tokenWith(sha256(secret)) : { kind: "invalid" };

@@ -5,7 +5,7 @@
 
 import { createHash } from "node:crypto";
 
-/** Returns the SHA-256 digest of a text, in hex. */
+/** Returns the SHA-256 digest of a string, in hex. */
 export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }

@@ -15,9 +15,9 @@ const L1_CACHING_HEADER = "cloudflare-cdn-cache-control";
 const METADATA = ["x-amz-meta-next", "x-amz-meta-published", "x-amz-meta-revision"];
 
 /**
- * Returns the headers with which L1, the cache at the edge, stores an object, or undefined if the object is no
- * immutable artifact. The stored headers include the headers that clients get after a hit in L1. `given` and `status`
- * are the headers and the status of the shield's response.
+ * Returns the headers with which L1, the cache at the edge, stores an immutable artifact. They include the headers that
+ * clients get after a hit in L1. Returns undefined if the object is not an immutable artifact, or if the worker must
+ * process each hit itself. `given` and `status` are the headers and the status of the shield's response.
  */
 export function finishedHeaders(
   key: string,

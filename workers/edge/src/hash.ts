@@ -3,8 +3,8 @@
 // anything.
 
 /**
- * Returns a hash of the text: 32 bits of FNV-1a, with the final mix of MurmurHash3. Because of the final mix, the
- * hashes of similar texts differ widely.
+ * Returns a 32-bit hash of a string: FNV-1a, followed by the final mix of MurmurHash3. Because of the final mix, the
+ * hashes of similar strings differ widely.
  */
 export function hashOf(text: string): number {
   let hash = 0x811c9dc5;

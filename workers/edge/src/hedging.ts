@@ -40,9 +40,9 @@ export const systemClock: Clock = {
 };
 
 /**
- * Returns the answer of one request. Returns undefined if the request fails, or has no answer when the limit expires.
- * The function passes a later answer to `discard`, but does not abort the request. An abort would need an
- * AbortSignal for each request. An AbortSignal takes much processor time even if the answer is not late.
+ * Returns the answer to a request. Returns undefined if the request fails, or if no answer arrives within the time
+ * limit. The function passes an answer that arrives later to `discard`. It does not abort the request, because an abort
+ * needs an AbortSignal for each request. An AbortSignal takes much processor time even if the answer arrives in time.
  */
 export function answerWithin<T>(
   limit: SharedLimit,

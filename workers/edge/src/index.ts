@@ -152,8 +152,8 @@ function issuerOf(request: Request, bindings: Bindings, ctx: ExecutionContext): 
 }
 
 /**
- * Returns the sources from which the worker learns what a token may do (tokens.ts). The function already starts to read
- * the recent revocations, so that this read and the query of the key-value store run at the same time.
+ * Returns the sources from which the worker learns what a token may do (tokens.ts). The function starts to read the
+ * recent revocations at once, so that this read runs in parallel with the query of the key-value store.
  */
 function sourcesOf(bindings: Bindings, ctx: ExecutionContext): Sources {
   const revocations = currentRevocations(bindings, ctx).then(({ document }) => document ?? NO_REVOCATIONS);

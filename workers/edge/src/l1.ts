@@ -15,8 +15,9 @@ import type { Place } from "./shields";
 export type L1 = (key: string, method: string, headers: Record<string, string>) => Promise<Response | undefined>;
 
 /**
- * The names of two headers in requests to L1, the cache at the edge. The headers contain the client's coordinates and
- * the shield flags (experiments.ts). The headers are not part of the cache key.
+ * The names of two headers in requests to L1, the cache at the edge. The first header contains the client's
+ * coordinates. The second header contains the flags that affect requests to shields, the regional caches (`ShieldFlags`
+ * in experiments.ts). The headers are not part of the cache key.
  */
 export const PLACE_HEADER = "x-artifact-edge-place";
 export const FLAGS_HEADER = "x-artifact-edge-flags";

@@ -53,8 +53,8 @@ const OVERHEAD_BYTES = 2_000;
 const FROM_MEMORY = { "x-cache": "memory; hit", "server-timing": "edge;dur=0" };
 
 /**
- * Reads the limits of an isolate's memory for objects from the text of the binding MEMORY. Returns undefined when
- * isolates must not keep objects.
+ * Parses the value of the binding MEMORY, which limits the objects in an isolate's memory. Returns undefined if the
+ * worker does not have this binding. Isolates then keep no objects.
  */
 export const memoryLimitsIn = settingOf(
   ({ bytes, object_bytes: objectBytes }) => ({ bytes, objectBytes }) as MemoryLimits,

@@ -10,9 +10,12 @@ export function withoutShield({ ecosystem }: ObjectRoute): Response {
 }
 
 /**
- * Returns the error for a client whose token has no grant for the package. The status is 404 for a Python project whose
- * name is not reserved, because uv tries its next index only after 404. In all other cases the status is 403. The error
- * does not depend on whether the package exists.
+ * Returns the error for a client whose token has no grant for the package. The error does not depend on whether the
+ * package exists.
+ *
+ * For the page of a Python project, the status is 404, because uv tries its next index only after 404. The exceptions
+ * are the projects whose names the stack's config reserves (`edge.reserved_python_names`): no other index may provide
+ * them. For these projects and in all other cases, the status is 403.
  */
 export function withoutGrant(wanted: ObjectRoute, reservedNames = "[]"): Response {
   const isProject = wanted.key.startsWith("pypi/simple/") && wanted.name !== "*";

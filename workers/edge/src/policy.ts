@@ -26,9 +26,9 @@ export interface Rule {
   /** The rule concerns vulnerabilities with at least this severity (rule_sets.ts). */
   severity?: Level;
   /**
-   * Patterns of licences, and patterns of predicate types of attestations. A rule with `withoutLicense` matches an
-   * artifact if no pattern matches the artifact's licence. A rule with `withoutProvenance` matches an artifact if no
-   * pattern matches a predicate type of the artifact's attestations.
+   * With `withoutLicense`, the rule matches an artifact unless one of these patterns matches the artifact's licence.
+   * With `withoutProvenance`, the rule matches an artifact unless one of these patterns matches the predicate type of
+   * one of the artifact's attestations.
    */
   withoutLicense?: readonly string[];
   withoutProvenance?: readonly string[];

@@ -59,7 +59,10 @@ export interface Waiting {
   until: number;
 }
 
-/** Reads the limits of prefetches from the text of the binding PREDICTION. Returns undefined when prediction is off. */
+/**
+ * Parses the value of the binding PREDICTION, which limits the worker's prefetches. Returns undefined if the worker
+ * does not have this binding. Prediction is then off.
+ */
 export const budgetIn = settingOf(
   ({ requests, in_flight: inFlight, bytes, object_bytes: objectBytes, share }) =>
     ({ requests, inFlight, bytes, objectBytes, share }) as Budget,

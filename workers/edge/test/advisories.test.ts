@@ -81,8 +81,8 @@ for (const bad of ["{", "[]", '{"version":2,"shards":[],"filter":""}', '{"versio
 }
 
 /**
- * Returns a text for each of the versions of a package: the reason why the version is refused, or an empty text if it
- * is allowed.
+ * Returns one string for each of the given versions of a package: the reason why the version is refused, or an empty
+ * string if the version is allowed.
  */
 async function reasons(document: Record<string, unknown>, of: Case, name: string, ...versions: string[]): Promise<string[]> {
   const { index, objects } = encodedDataSet({ [`${of.ecosystem}:${name}`]: of.package });

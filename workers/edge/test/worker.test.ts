@@ -356,7 +356,7 @@ test("a change that npm requests is 405 with the command for it, because npm unp
 test("methods other than GET and HEAD are 405", async () => {
   for (const [method, path] of [
     ["PUT", "npm/web"], // `npm publish` sends PUT requests
-    // twine, flit, poetry and uv send POST to a URL that users configure, such as the next three URLs
+    // twine, flit, poetry and uv upload packages with POST to a URL that users configure, such as one of these
     ["POST", "pypi/"],
     ["POST", "pypi/legacy/"],
     ["POST", "pypi/simple/acme-greeter/"],

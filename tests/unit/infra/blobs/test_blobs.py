@@ -403,7 +403,7 @@ def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_
         }
         readers = [each["members"] for each in bucket["iam"]["bindings"] if each["role"].endswith("objectViewer")]
         assert readers == [["serviceAccount:artifact-edge-spare-shield@artifact-edge-prod.iam.gserviceaccount.com"]]
-        assert len(bucket["iam"]["bindings"]) == 3  # Only the accounts in `writer` and `readers` have roles.
+        assert len(bucket["iam"]["bindings"]) == 3  # only `writer` and `readers` have roles on the bucket
         job = project.get("storagetransfer/v1/transferJobs/artifact-edge-spare-standby").json()
         role = client("iam").get_role(RoleName="artifact-edge-spare-standby")["Role"]
         assert job["transferSpec"]["awsS3DataSource"] == {

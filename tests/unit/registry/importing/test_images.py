@@ -1,5 +1,5 @@
-"""Tests imports of images from two kinds of registries: a real registry, which has no referrers API, and emulated
-registries.
+"""Tests imports of images from emulated registries and from Debian's `docker-registry`, a real registry that has no
+referrers API.
 """
 
 from __future__ import annotations
