@@ -68,8 +68,8 @@ _NOT_TERMINATED = ("pending", "running", "stopping", "stopped")
 # For resources of these AWS services, the module compares the last part of the ARN with the ID in the Pulumi state. The
 # module does not compare the whole ARN, because a copy of a resource in another region has the same ID and another ARN.
 _BY_ID = {"dynamodb", "ec2", "route53"}
-# The AWS services whose resources this module lists with the services' own APIs. The module ignores the tagging API's
-# results about these services.
+# The AWS services whose resources this module lists through each service's own API. The module ignores what the tagging
+# API returns for these services, because that can include recently deleted resources.
 _OWN_LISTS = ("ec2", "globalaccelerator", "iam", "route53")
 
 

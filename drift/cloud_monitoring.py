@@ -12,7 +12,9 @@ from drift.identifiers import Inputs
 
 
 def policies(inputs: Inputs) -> Iterator[str]:
-    """Yields the IDs of the alerting policies with the same name and labels as the policy with these inputs."""
+    """Yields the IDs of the alerting policies that have the same name and labels as the policy with the Pulumi inputs
+    `inputs`.
+    """
     return _named("v3", "alertPolicies", inputs, ("displayName", "userLabels"))
 
 

@@ -14,7 +14,7 @@ from requests import HTTPError, RequestException, Response
 
 from drift import DriftError
 
-# Maps each Google Cloud API to three texts: its name in error messages, the environment variable that overrides its
+# Maps each Google Cloud API to three strings: its name in error messages, the environment variable that overrides its
 # URL, and its URL. Pulumi's Google Cloud provider reads the same environment variables.
 _APIS = {
     "compute": ("Compute Engine", "GOOGLE_COMPUTE_CUSTOM_ENDPOINT", "https://compute.googleapis.com/compute/v1/"),

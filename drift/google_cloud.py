@@ -59,10 +59,10 @@ _KINDS = (
 
 
 def compare(state: State) -> Comparison:
-    """Compares the labelled resources in Google Cloud projects with the resources in the Pulumi state.
+    """Compares the labelled resources in Google Cloud with the resources in the Pulumi state.
 
-    The state contains the names of the projects. Cloud Run cannot list the services of all regions in one request, so
-    the function searches only the regions in which the state has services.
+    The function searches every Google Cloud project that the state mentions. Cloud Run cannot list the services of all
+    regions in one request, so the function searches for services only in the regions in which the state has services.
     """
     found = Comparison()
     known = [resource for resource in state.resources if resource.type.startswith("gcp:")]
@@ -111,7 +111,7 @@ def _place(name: str) -> tuple[str, str]:
 
 
 def _label(text: str) -> str:
-    """Converts a text to the value of a Google Cloud label, in which only some characters are allowed. When the stack
+    """Converts a string to the value of a Google Cloud label, in which only some characters are allowed. When the stack
     creates a resource, `infra/transforms.py` converts the values of labels in the same way.
     """
     return re.sub(r"[^a-z0-9_-]", "-", text.lower())[:63]

@@ -1,4 +1,4 @@
-"""Waits during `pulumi up` for something that a cloud or a machine does later, such as a certificate."""
+"""Polls during `pulumi up` until something in a cloud is ready, for example until a new machine serves clients."""
 
 from __future__ import annotations
 

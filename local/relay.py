@@ -33,7 +33,7 @@ async def _forward(address: str, port: int, target: tuple[str, int]) -> None:
 
 
 async def listen(address: str, port: int, target: tuple[str, int]) -> asyncio.Server:
-    """Returns a server that copies each connection's bytes to and from `target`.
+    """Returns a TCP server that forwards each connection to `target`, which is an address and a port.
 
     Raises PortTaken when the address and port cannot be used.
     """

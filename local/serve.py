@@ -1,8 +1,9 @@
-"""Runs the network in the foreground (`python -m local serve`). Like `make up`, the command starts the emulated clouds
-and deploys stack `local` to them. Clients on other machines connect to one port.
+"""Runs the whole package-distribution network on this machine, in the foreground (`python -m local serve`). Like `make
+up`, the command starts the emulated clouds and deploys the stack `local` to them. It also opens a port for clients on
+other machines.
 
-The container of the Dockerfile runs this command. The emulated clouds keep state in memory, so each start deploys the
-stack anew.
+The container that the Dockerfile builds runs this command. The emulated clouds keep their state in memory, so each
+start deploys the stack again.
 """
 
 from __future__ import annotations

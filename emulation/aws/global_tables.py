@@ -211,7 +211,7 @@ def _global_table_of(table: Table) -> _GlobalTable | None:
 
 
 def _other_replicas(table: Table) -> Iterator[tuple[str, Table]]:
-    """Yields the replicas of a DynamoDB table that are in other regions than the table itself, each with its region."""
+    """Yields the replicas of a DynamoDB table in all other regions, each with its region."""
     group = _global_table_of(table)
     for region in group.regions if group else []:
         replica = dynamodb_backends[table.account_id][region].tables.get(table.name)

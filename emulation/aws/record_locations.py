@@ -28,7 +28,7 @@ _LARGEST_BIAS = 99
 # the field of the Route 53 API that selects this policy.
 _MOST = {"Weight": 100, "Region": 100, "GeoLocation": 100, "MultiValueAnswer": 100, "GeoProximityLocation": 30}
 
-# Two record sets with the same name and type cannot have the same value in one of these fields.
+# Route 53 refuses a record set if another one with the same name and type has the same value in any of these fields.
 _DISTINCT = ("GeoLocation", "Region")
 
 

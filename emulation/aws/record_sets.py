@@ -131,8 +131,8 @@ def _routed(record: Mapping[str, Any], zone: FakeZone) -> _Routed:
 
 
 def _problem(key: _Key, records: Mapping[_Key, _Routed], zone: FakeZone) -> str | None:
-    """Returns the text of Route 53's error for a record set that conflicts with other record sets of the zone, or whose
-    alias target does not exist. Returns None for any other record set.
+    """Returns the error message of Route 53 for a record set that conflicts with other record sets of the zone, or
+    whose alias target does not exist. Returns None for any other record set.
     """
     name, kind, _ = key
     alike = [other for other in records if other[:2] == (name, kind)]

@@ -139,8 +139,8 @@ class Parser:
         return value, kind
 
     def _item(self, array: Json) -> Json:
-        """Parses the index that follows an array in a Rules expression: a number selects one item, and `[*]` selects
-        each item.
+        """Parses the index that follows an array in an expression of Cloudflare's Rules language. A number in brackets,
+        such as `[0]`, selects one item, and `[*]` selects every item.
         """
         if self._peek() != "[":
             raise _unsupported("an array without an index")
@@ -218,8 +218,8 @@ def parse(expression: str) -> Json:
 
 
 def fields_of(expression: str) -> Sequence[str]:
-    """Returns the names of the request fields that a Rules expression reads, in the order of the expression. Raises
-    ApiError if the expression is invalid or not emulated.
+    """Returns the names of the request fields that an expression of Cloudflare's Rules language reads, in the order in
+    which they occur. Raises ApiError if the expression is invalid or not emulated.
     """
     parser = Parser(expression)
     parser.parse()

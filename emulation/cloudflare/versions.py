@@ -19,8 +19,8 @@ from emulation.cloudflare.envelope import ApiError, Json, body, now, success, ta
 from emulation.cloudflare.existing import existing
 from emulation.state_store import StateStore
 
-# A deployment may contain only recent versions of a script. This is the number of newest versions that count as recent
-# ("Deployment management", "Deployments limit").
+# Only a version that is among this number of a script's newest versions can be deployed ("Deployment management",
+# "Deployments limit").
 DEPLOYABLE = 100
 # The limits of a deployment: the number of versions, and the percentage of requests for one version (API reference,
 # "Create Deployment").

@@ -1,5 +1,5 @@
-"""Checks which boot disk a machine of the emulated Compute Engine may have, and whether the machine's image runs
-cloud-init.
+"""Checks the boot disk of a new machine in the emulated Compute Engine: whether the machine's series supports the type
+of the disk, and whether the disk's image has cloud-init.
 """
 
 from __future__ import annotations

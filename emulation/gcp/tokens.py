@@ -48,8 +48,8 @@ class Tokens:
 
     @cached_property
     def _key(self) -> RSAKey:
-        """The signing key. It takes longer to make a key than a whole emulated cloud. The class therefore makes the key
-        only when a caller signs a token or publishes the public keys.
+        """The signing key. Generating an RSA key takes longer than starting a whole emulated cloud, so the class
+        generates the key only when a caller first signs a token or publishes the public keys.
         """
         return _signing_key(self._store)
 

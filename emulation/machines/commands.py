@@ -83,8 +83,8 @@ class Commands:
         self._equip()
 
     def _check_clock(self) -> None:
-        """Checks only which time servers the machine's chrony configuration names. The emulated machine uses the host's
-        clock.
+        """Emulates the restart of chrony. The method only checks which time servers the machine's chrony configuration
+        names, because the emulated machine uses the host's clock.
         """
         config = self._place.root / "etc/chrony/chrony.conf"
         servers = clock.ON_COMPUTE_ENGINE if self._place.metadata_host else clock.ON_EC2

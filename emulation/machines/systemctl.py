@@ -1,7 +1,8 @@
-"""Emulates the command `systemctl` for the programs of an emulated machine.
+"""Emulates the command `systemctl` for programs that run on an emulated machine.
 
-While the hypervisor waits for a program of a service, this program may control other services. Its command `systemctl`
-sends the arguments to a Unix socket. During the wait, the hypervisor answers the commands that arrive at this socket.
+A command of a service can call `systemctl` to control other services of the same machine. The emulated `systemctl`
+sends its arguments over a Unix socket to the hypervisor, which runs the services. The hypervisor answers these calls
+while it waits for the service's command to end.
 
 Reference: systemctl(1) for the commands and the exit codes.
 """
@@ -73,7 +74,7 @@ class Manager:
             connection.sendall(str(self._code(arguments)).encode())
 
     def _code(self, arguments: Sequence[str]) -> int:
-        """Carries out a command, and returns the exit code."""
+        """Executes the `systemctl` command with the given arguments, and returns its exit code."""
         match arguments:
             case ["is-active", "--quiet", unit]:
                 return 0 if self._service(unit).is_active() else _INACTIVE

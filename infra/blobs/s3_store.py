@@ -31,7 +31,9 @@ _ABANDONED_UPLOADS: Rule = {
 
 
 class Guarded:
-    """A versioned, private S3 bucket that owns its objects and accepts only requests over TLS."""
+    """A versioned, private S3 bucket that accepts only requests over TLS. The bucket's owner owns all objects in the
+    bucket.
+    """
 
     def __init__(
         self, title: str, name: str, region: str, removable: bool, policy: pulumi.Input[str], parent: pulumi.Resource

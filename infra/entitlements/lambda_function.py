@@ -140,7 +140,8 @@ class LambdaMetadataApi(pulumi.ComponentResource):
             _API,
             region=source.region,
             function_name=made.resource.name,
-            # IAM cannot authorize edge workers, which have no AWS credentials. The function checks an HMAC signature.
+            # IAM cannot authorize edge workers, because they have no AWS credentials. Instead, the function checks the
+            # HMAC signature of each request.
             authorization_type="NONE",
             opts=pulumi.ResourceOptions(parent=self, depends_on=made.ready),
         )

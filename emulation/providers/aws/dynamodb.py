@@ -16,8 +16,9 @@ from emulation.providers.handler import Created, HoldsSets, Properties
 
 
 class Table(HoldsSets):
-    """Handles the Pulumi resource type `aws:dynamodb/table:Table`, with its property `replicas`. The emulated AWS
-    replicates the items (`emulation/aws/global_tables.py`).
+    """Creates, reads, changes and deletes DynamoDB tables and their replicas (the Pulumi resource type
+    `aws:dynamodb/table:Table`). The emulated AWS itself copies items between the replicas
+    (`emulation/aws/global_tables.py`).
     """
 
     resource: type[pulumi.CustomResource] = aws.dynamodb.Table

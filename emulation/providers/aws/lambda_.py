@@ -1,5 +1,6 @@
-"""Handles the Lambda resources of the emulated AWS provider: functions from zip archives, their URLs and permissions,
-and event source mappings of streams."""
+"""Creates, reads, changes and deletes Lambda resources for the emulated AWS provider: functions from zip archives,
+their URLs and permissions, and the event source mappings through which functions read streams.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Handles grants of an IAM role to a single member, on Google Cloud resources. Each change reads and writes the
-resource's whole IAM policy."""
+"""Grants IAM roles on Google Cloud resources to single members, for the emulated Google Cloud provider. Each change
+reads and writes the resource's whole IAM policy.
+"""
 
 from __future__ import annotations
 

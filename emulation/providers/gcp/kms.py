@@ -29,7 +29,9 @@ class NeverDeleted(Rest):
 
 
 class NeverDeletedKey(Rest):
-    """Handles a Cloud KMS key. Deletion only ends the rotation of the key, because Google never deletes a key."""
+    """Creates, reads and changes Cloud KMS keys. A deletion only ends the key's rotation, because Google never deletes
+    a key.
+    """
 
     def delete(self, id: str, state: Properties) -> None:
         call(self.clients(), "PATCH", self.id_from + id, {"rotationPeriod": None, "nextRotationTime": None})

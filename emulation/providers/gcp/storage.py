@@ -1,4 +1,6 @@
-"""Handles the Cloud Storage resources of the emulated Google Cloud provider, such as buckets and transfers."""
+"""Creates, reads, changes and deletes Cloud Storage resources, such as buckets and transfer jobs, for the emulated
+Google Cloud provider.
+"""
 
 from __future__ import annotations
 

@@ -72,8 +72,9 @@ def _inline(rule: Properties) -> dict[str, Any]:
 
 
 def _sources(permission: dict[str, Any]) -> frozenset[tuple[object, ...]]:
-    """Returns the sources in a security group rule: its address ranges and prefix lists, each with the protocol and
-    ports. The result contains no descriptions and has no order. Two rules can therefore be compared.
+    """Returns the address ranges and prefix lists in a security group rule, each with the rule's protocol and ports.
+    The result is a set without descriptions, so rules that differ only in their order or descriptions have equal
+    results.
     """
     ports = (permission["IpProtocol"], permission.get("FromPort"), permission.get("ToPort"))
     listed = [

@@ -1,4 +1,4 @@
-"""Handles the tags of EC2 resources. The request that creates a resource contains the first tags. Later changes of the
+"""Sets the tags of EC2 resources. The request that creates a resource also sets its first tags. Later changes of the
 tags need separate API requests.
 """
 
