@@ -88,8 +88,8 @@ class PackageFilter:
 def encode_index(shards: Sequence[str], known: PackageFilter, counts: Mapping[str, Mapping[str, int]]) -> bytes:
     """Returns the index of a data set of advisories.
 
-    `shards` has the digest of each shard, or an empty text for a shard without packages. `counts` maps each ecosystem
-    to its numbers of packages and advisories.
+    `shards` lists the digest of each shard, or an empty string for a shard without packages. `counts` maps each
+    ecosystem to its numbers of packages and advisories.
     """
     return _encoded({"version": _FORMAT, "shards": list(shards), "filter": known.text, "counts": counts})
 

@@ -124,8 +124,8 @@ def encode_document(token: Token) -> dict[str, Any]:
 
 
 def decode_token(digest: str, kept_until: int | None, document: Mapping[str, Any]) -> Token:
-    """Returns the token in an item of the metadata database, also if the token is revoked. Raises MalformedRecord if
-    the item cannot be decoded.
+    """Returns the token that an item of the metadata database holds, even if the token is revoked. Raises
+    MalformedRecord if the item cannot be decoded.
     """
     if not _DIGEST.fullmatch(digest) or not isinstance(kept_until, int):
         raise MalformedRecord("the item's name is no digest, or it has no expiry")

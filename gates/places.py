@@ -16,7 +16,9 @@ _ZONE_OF_GCP = re.compile(r"([a-z]+-[a-z]+\d+)-[a-z]")
 
 
 def region_of(resource: Resource) -> str:
-    """Returns the region of a resource in the cloud's spelling, or an empty string if the resource has no region."""
+    """Returns the region of a resource in lowercase, such as `us-east-1`, or an empty string if the resource has no
+    region. For a zone of Google Cloud, returns the region of the zone.
+    """
     for properties in (resource.inputs, resource.outputs):
         for key in ("region", "zone", "location"):
             value = properties.get(key)

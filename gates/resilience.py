@@ -71,7 +71,7 @@ class NotSurvived(_Statement):
     """An operator's statement that some read paths of clients no longer work after certain losses, such as the loss of
     a region. A read path leads from the name that clients use to the stored packages. `reason` says why the operators
     accept the losses. `paths` contains patterns that match the names of the broken read paths. In a pattern, `*`
-    matches any text.
+    matches any number of characters.
     """
 
     reason: str = Field(min_length=20)

@@ -58,7 +58,7 @@ class _Instances:
         self._ec2.associate_address(AllocationId=self._allocation, InstanceId=id, AllowReassociation=True)
 
     def public_address(self, id: str) -> str:
-        """Returns the public address of an instance, or an empty text."""
+        """Returns the public address of an instance, or an empty string if it has none."""
         return self._described(id).get("PublicIpAddress", "")
 
     def association(self) -> str:

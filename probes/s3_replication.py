@@ -1,4 +1,4 @@
-"""Probes S3 replication to a bucket with a KMS key. Which permissions does the replication role need on this key?"""
+"""Probes the permissions that a replication role of S3 needs on the KMS key of the destination bucket."""
 
 from __future__ import annotations
 

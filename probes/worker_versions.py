@@ -68,8 +68,9 @@ def _refusals(zone: Zone, old: str, new: str) -> Iterator[Fact]:
 
 
 def _counts(zone: Zone, old: str, new: str) -> Iterator[Fact]:
-    """Yields two facts about Workers Observability: whether it counts the invocations of each version, and whether it
-    can count only the invocations with a status of 500 or higher.
+    """Checks two facts about how Workers Observability counts the invocations of a worker, and yields the results. It
+    must count the invocations of each version separately. It must also be able to count only the invocations whose
+    response has a status of 500 or higher.
     """
     for _ in range(10):
         zone.send("/failure")

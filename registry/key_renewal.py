@@ -102,8 +102,8 @@ def _with_authorities(shield: Secret, authority: Secret, now: datetime) -> Secre
 
 
 def _with_leaf(edge: Secret, issuer: Pair, environment: str, now: datetime) -> Secret:
-    """Returns the secret of the edge. The secret gets a new client certificate if the current one expires soon, or if
-    it does not come from the certificate authority `issuer`.
+    """Returns the secret of the edge with a client certificate that is valid for long enough. Issues a new certificate
+    if the current one expires soon, or was not issued by the certificate authority `issuer`.
     """
     current = x509.load_pem_x509_certificate(edge["client_certificate"].encode())
     if current.not_valid_after_utc - now >= _LEAF_LEFT and _is_issued_by(current, issuer):

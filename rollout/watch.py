@@ -68,8 +68,8 @@ def watch(
 def _decided(
     worker: Worker, serving: Serving, rates: ErrorRates, rule: Rule, waiting: Waiting, say: Callable[[str], None]
 ) -> Verdict:
-    """Tests the new version of the edge worker again and again, until a test finds that the version is good, or that it
-    is worse than the old one. Returns GOOD or WORSE, or UNDECIDED if no test decides in time.
+    """Compares the error rates of the new and the old version of the edge worker at intervals with a statistical test
+    (verdict.py), until the verdict is GOOD or WORSE. Returns this verdict, or UNDECIDED if there is none in time.
     """
     new, percentage = serving.under_way()
     deadline = waiting.clock() + waiting.longest
@@ -91,9 +91,9 @@ def _decided(
 
 
 def described(new: Version, percentage: float, old: Version, current: tuple[Counts, Counts]) -> Iterator[str]:
-    """Yields two texts: the first about the new version of the edge worker, and the second about the old version. Each
-    text states the version's percentage of the requests, and the numbers of its requests and errors. `current` has the
-    counts of the new version, and then those of the old version.
+    """Yields two descriptions: the first of the new version of the edge worker, and the second of the old version. Each
+    description states the version's percentage of the requests, and the numbers of its requests and errors. `current`
+    has the counts of the new version, and then those of the old version.
     """
     for version, share, found in ((new, percentage, current[0]), (old, 100 - percentage, current[1])):
         rate = f"{found.rate * 100:.2f} %"

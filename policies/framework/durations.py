@@ -1,4 +1,4 @@
-"""Durations as the clouds write them: a number and a unit, such as `7d` and `604800s`."""
+"""Parses durations as the clouds write them: a number and a unit, such as `7d` or `604800s`."""
 
 from __future__ import annotations
 

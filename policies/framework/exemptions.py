@@ -1,9 +1,9 @@
-"""Reads the file that exempts resources of a stack from policies. Each exemption has a reason, an owner and an expiry
-date.
+"""Reads the file `policies/exemptions/<stack>.yaml`, which exempts resources of a stack from policies. Each exemption
+has a reason, an owner and an expiry date.
 
-The file `policies/exemptions/<stack>.yaml` lists the exemptions. An exemption covers a finding only if the exemption is
-valid and has not expired. An unreadable file and an expired exemption are findings themselves. A covered finding is
-still reported, as an advisory.
+An exemption covers a policy's finding only if the exemption is valid and has not expired. Two policies check the
+exemptions. `stack-exemptions-reported` lists each exemption and the findings that it covers, and never makes a plan
+fail. `stack-exemptions-valid` reports an unreadable file, an invalid exemption and an expired exemption.
 """
 
 from __future__ import annotations

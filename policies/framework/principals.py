@@ -23,8 +23,9 @@ _NETWORK_KEYS = {"aws:sourcevpc", "aws:sourcevpce"}
 # IAM condition operators that compare the value in the request with a list of values. The condition is true only if the
 # request has a value for the condition key, and this value is in the list.
 _MATCHING = {"StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike"}
-# IAM's operator prefix for condition keys that can have several values, such as the paths of organizations. If a key
-# can have only one value, a condition with this prefix does not count as a restriction.
+# The IAM operator prefix for condition keys that can have several values in one request, such as the paths of
+# organizations. AWS advises against the prefix for other keys (IAM User Guide, "Single-valued vs. multivalued context
+# keys"). For such keys, a condition with this prefix does not count as a restriction.
 _ANY_VALUE = "ForAnyValue:"
 
 

@@ -24,7 +24,7 @@ GCE_TEMPLATE = "gcp:compute/instanceTemplate:InstanceTemplate"
 # basic role Editor.
 _DEFAULT_ACCOUNTS = ("-compute@developer.gserviceaccount.com", "@appspot.gserviceaccount.com")
 # Google's guest agent runs the value of an instance metadata entry as a script if the entry's name contains one of
-# these texts (Compute Engine, "Startup scripts").
+# these strings (Compute Engine, "Startup scripts").
 _SCRIPTS = ("startup-script", "shutdown-script", "sysprep-specialize-script")
 
 

@@ -74,7 +74,8 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
 }
 
 # Describes each Cloud Monitoring metric that alarms may watch (Google Cloud documentation, "Google Cloud metrics"). A
-# key is the type of the metric. The metrics with the types in `GOOGLE_TYPES` come from the registry itself.
+# key is the type of the metric. The metrics with the types in `GOOGLE_TYPES` are custom metrics that the project's
+# registry writes.
 CLOUD_MONITORING: Mapping[str, Metric] = {
     "pubsub.googleapis.com/subscription/num_undelivered_messages": _metric(),
     "run.googleapis.com/container/completed_probe_count": _metric(),

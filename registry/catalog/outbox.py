@@ -35,8 +35,8 @@ REPEAT_SECONDS = 130.0
 # After its first delivery, a change stays in the outbox until its second delivery. If the second delivery does not
 # succeed, the database deletes the change this number of seconds after the second delivery was due.
 _KEPT_SECONDS = 7 * 86_400
-# After its n-th failed delivery, a change waits for the next attempt for _FIRST_PAUSE * 2^n seconds, but at most for
-# _LONGEST_PAUSE. The pause after the first failure is therefore 4 s, and after the second failure 8 s.
+# The pause, in seconds, between the n-th failed delivery of a change and the next attempt is _FIRST_PAUSE * 2^n, but at
+# most _LONGEST_PAUSE. The pause is therefore 4 s after the first failure, and 8 s after the second failure.
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
 # If the edge refuses a purge because of its rate limit, the registry repeats the purge after this number of seconds.

@@ -27,8 +27,8 @@ MANIFEST_BYTES = 4 << 20
 # The maximum depth of nested image indexes. An image with deeper nesting may be an attack, and the registry refuses it.
 INDEX_DEPTH = 4
 
-# The media types of earlier manifest formats begin with these texts. The registry refuses such a manifest, because it
-# lists its blobs in other fields than a manifest in today's format.
+# The media types of earlier manifest formats begin with these strings. The registry refuses manifests in these formats,
+# because they list their blobs in different fields than manifests in the current format.
 _EARLIER_MANIFESTS = ("application/vnd.docker.distribution.manifest.v1+", "application/vnd.oci.artifact.manifest.v1+")
 
 Kind = Literal["index", "manifest", "blob"]

@@ -14,7 +14,7 @@ from registry.ecosystems.package_json import normalized
 from registry.ecosystems.packument import dist_tags, published
 
 # The database partition of search records. Each package has one search record, named `package#<name>`. The registry
-# writes this record at each delivery of a change of the package.
+# rewrites this record whenever it delivers a change of the package.
 PARTITION = "npm-search"
 KEY = "npm/-/search.json"
 # Limits of a search record: the length of the description in characters, the number of keywords, and the length of each

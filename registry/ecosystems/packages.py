@@ -59,7 +59,7 @@ def parse(text: str) -> Reference:
 def with_version(text: str) -> Reference:
     """Parses the reference of a package's version, such as `npm:@acme/web@1.0.0`.
 
-    Raises RegistryError for a text without a version or in another form.
+    Raises RegistryError if the reference has no version or has another form.
     """
     reference = parse(text)
     if not reference.version:

@@ -33,8 +33,8 @@ class Upstream:
 
     @property
     def id(self) -> str:
-        """One text with the data that the source registry states about the version and its package. If this text has
-        changed, a repeated import does not skip the version.
+        """A string with the data that the source registry states about the version and its package. If the string has
+        changed since the last import, the next import does not skip the version.
         """
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 

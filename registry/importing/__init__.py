@@ -61,8 +61,8 @@ class Wanted:
 
     @property
     def id(self) -> str:
-        """A text that identifies the content of the item in the journal of an import. If the content at the source
-        changes, the text changes, too.
+        """A string that identifies the content of the item in the journal of an import. The string changes when the
+        content at the source changes.
         """
         if isinstance(self.location, RemoteImage):
             return f"{self.location} {self.digest} {self.repository} {self.tag}"

@@ -140,7 +140,7 @@ def _requirement(title: str, line: str) -> _Line | Refused:
 class _Reader:
     """Reads a requirements file and the files that it names.
 
-    `variables` maps the names of environment variables to their values, which replace texts such as `${NAME}`.
+    `variables` maps the names of environment variables to the values that replace references such as `${NAME}`.
     `constraints` maps the normalized name of a project to the versions that constraints files pin.
     """
 
