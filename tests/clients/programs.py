@@ -28,8 +28,8 @@ DEBIAN = {
     "skopeo": "skopeo",
 }
 
-# Go modules that contain image clients, with a pinned version. The Go module proxy has all dependencies of these
-# versions.
+# Go modules that contain image clients, with pinned versions. The Go module proxy has these versions and all their
+# dependencies, so an installation needs no other server.
 GO = {
     "crane": "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
     "oras": "oras.land/oras/cmd/oras@v1.3.6",

@@ -117,8 +117,8 @@ def version(target: Target, digest: str) -> int:
 def until_delivered(target: Target) -> None:
     """Waits until the change stream of the metadata database has delivered all earlier changes to the edge.
 
-    The change stream delivers changes in their order. The function therefore creates one more token, which only the
-    change stream brings to the edge. Then it waits for this token's entry.
+    The change stream delivers changes in the order in which they were made. The function therefore creates one more
+    token, whose entry only the change stream writes to the edge, and waits for this entry.
     """
 
     def fail(*_: object) -> None:
@@ -167,8 +167,8 @@ def test_grants_and_revocations_take_effect_in_time_through_the_stream_alone(
     tokens.revoke(target, BY, digest)
     for client in clients:
         print_time("a revocation, by the stream", seconds_until(client, text, 401))
-    # The edge also reads revocations from a feed, perhaps before the change stream has written the token's entry at the
-    # edge. The test therefore waits for the entry.
+    # The edge also reads revocations from a feed. The status 401 therefore does not mean that the change stream has
+    # already written the revocation to the key-value store, so the test waits until the store has it.
     revoked = {"version": 1, "revision": version(target, digest), "revoked": True}
     assert eventually(lambda: entry(target, digest) == revoked), entry(target, digest)
 

@@ -1,5 +1,5 @@
-"""Renews the edge's client certificate and its certificate authority on a running network. The test ends when the first
-authority has expired.
+"""Renews the edge's client certificate and its certificate authority while a stack is running in the emulated clouds.
+The test ends when the first authority has expired.
 
 The test does not wait for years. It moves the dates of all stored certificates back. For the shields and for the
 command that renews certificates, the effect is the same as if these years had passed.

@@ -157,8 +157,8 @@ def test_npm_verifies_the_signatures_of_the_registry(published: None, up: Up, re
 
 @pytest.fixture
 def other_registry(tmp_path: Path) -> Iterator[str]:
-    """Serves a second npm registry, which is not the project's. This registry has only one package, with versions of
-    2019 and 2020. The tag `latest` names the older version.
+    """Serves a second npm registry, which is not the project's. This registry has only one package, whose two versions
+    were published in 2019 and 2020. The tag `latest` names the older version.
     """
     answers: dict[str, bytes] = {}
     times = {"1.0.0": "2019-01-01T00:00:00.000Z", "2.0.0": "2020-01-01T00:00:00.000Z"}

@@ -149,7 +149,7 @@ def test_a_first_version_is_installed_everywhere_before_it_is_copied(
 def test_all_reads_succeed_while_the_primary_is_down(
     up: Up, package_clients: list[PackageClient], tmp_path: Path, how: str
 ) -> None:
-    """Tests that clients at all locations install packages that caches have, and packages that no cache has.
+    """Tests that clients at all locations can install both cached packages and packages that no cache has.
 
     Each install reads mutable documents and immutable files.
     """

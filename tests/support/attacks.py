@@ -20,8 +20,8 @@ from tests.support.registry_requests import REFUSED, SERVED
 
 _ANSWER = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
 _FIRST_SECONDS = 30  # The edge must answer or end the connection within this number of seconds.
-# A client waits this many seconds for one more answer after it has an answer to each of its requests. One more answer
-# would mean that the edge found a hidden request.
+# After a client has an answer to each of its requests, it waits this many seconds for one more answer. One more answer
+# would mean that the edge took a part of a request for a request of its own (request smuggling).
 _NEXT_SECONDS = 2
 
 

@@ -49,7 +49,7 @@ def problem(words: list[str]) -> str | None:
         return None if set(arguments) <= _TARGETS else f"the Makefile has no {arguments}"
     if program == "docker" and "python" in arguments:
         return problem(arguments[arguments.index("python") :])
-    # `aws s3 sync` is not checked, because no operation of the S3 API has this name.
+    # `_aws_problem` cannot check `aws s3 sync`, because this command does not correspond to an operation of the S3 API.
     if program == "aws" and arguments[:2] != ["s3", "sync"]:
         return _aws_problem(*arguments)
     return None if program in _OTHERS | _BUILTINS | {"aws"} else f"nothing checks the program {program}"

@@ -16,8 +16,8 @@ from werkzeug.routing import Rule
 
 
 class _Directories(list[str]):
-    """A list of directories without duplicates. Without this class, each boto3 session would add the same directory
-    again.
+    """The search path of a botocore loader, without duplicates. All boto3 sessions share the loader, and each session
+    would otherwise append the same directory to the path again.
     """
 
     def append(self, directory: str) -> None:

@@ -111,7 +111,7 @@ class ServedClouds:
     gate: Gate
 
     def forget(self) -> None:
-        """Empties the emulated bucket and metadata table. Also resets `gate`: every write passes again."""
+        """Empties the emulated bucket and metadata table, and resets `gate` so that every write passes again."""
         self.gate = _pass
         httpx.post(f"{self.environment['AWS_ENDPOINT_URL']}/moto-api/reset", timeout=60).raise_for_status()
         self.bucket.empty()

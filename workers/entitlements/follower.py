@@ -2,7 +2,7 @@
 
 Malformed records go to the dead-letter topic at once, and the other records continue. While the edge or Spanner does
 not answer, the follower keeps its position and retries. The follower saves a position only after all earlier changes
-have reached the edge. After a crash, the follower may repeat changes. A repetition does no harm, because an older
+have reached the edge. After a crash, the follower may send some changes again. This does no harm, because an older
 change never replaces a newer one (contract/entitlements.py).
 """
 

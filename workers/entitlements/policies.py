@@ -9,7 +9,7 @@ from workers.entitlements.feed import Feed
 from workers.entitlements.protocol import Database
 
 # If the metadata API fails, the edge may use its copy of the policy feed for this number of seconds. An outdated policy
-# is better than none, so this time is a day. Revocations have a feed document of their own.
+# is better than none, so this time is a day. It does not affect revocations of tokens, which are in a separate feed.
 _USABLE_SECONDS = 86_400
 
 

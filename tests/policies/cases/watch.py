@@ -40,8 +40,8 @@ def policy(tier: str, **changes: Any) -> PolicyResource:
 
 
 def tiles(**rows: list[str]) -> PolicyResource:
-    """Returns a Google Cloud dashboard. It has a text tile, followed by one tile of alert policies for each tier of the
-    stack. An example of a tier is `dns`.
+    """Returns a Google Cloud dashboard with a text tile, followed by one tile for each of `rows`. `rows` maps a tier (a
+    part of the stack, such as `dns`) to the alert policies that its tile shows.
     """
     shown: list[Mapping[str, Any]] = [{"widget": {"text": {"content": "## shield"}}}]
     for tier, policies in rows.items():

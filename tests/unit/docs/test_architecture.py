@@ -1,4 +1,4 @@
-"""Tests that files and folders that the architecture page and the README mention exist. Also tests that the page's
+"""Tests that the architecture page and the README mention only files and folders that exist. Also tests that the page's
 table of code layers ("Floors") agrees with the import linter.
 """
 

@@ -1,5 +1,5 @@
-"""Tests that links in the documentation lead to existing files. Also tests that files that a folder's README mentions
-exist.
+"""Tests that links in the documentation lead to existing files, and that the README of a folder mentions only existing
+files.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ case "$1 $2" in
 esac
 """
 
-# A script that replaces the Pulumi engine while an earlier engine still holds the stack's lock. The script fails until
-# the earlier engine has ended.
+# A stand-in for the Pulumi engine, for a test in which an earlier engine still holds the stack's lock. The script fails
+# like the real engine until the earlier engine has ended.
 ENGINE_AFTER_ANOTHER = """\
 #!/bin/sh
 case "$1 $2" in

@@ -88,8 +88,8 @@ def test_the_new_version_has_the_bindings_of_the_old_one(api: Cloudflare, worker
     now = worker.serving()
     assert now.new
     assert sorted(now.new.bindings) == sorted(now.old.bindings) == ["TOKEN_SIGNING_KEY", "VERSION"]
-    # The old and the new version have the same secret. Cloudflare therefore completes and rolls back the release
-    # without the parameter `force`.
+    # Cloudflare requires the parameter `force` for a deployment that changes the value of a secret. The old and the new
+    # version have the same secret, so the release can be completed and rolled back without this parameter.
     worker.advance(100)
     worker.roll_back()
 

@@ -37,8 +37,8 @@ ENTRIES: Mapping[str, Any] = {
 
 
 def lists(node: Mapping[str, Any], place: Sequence[str] = ()) -> Iterator[str]:
-    """Yields the path of each list in a part of the config's JSON schema. An example of a path is
-    `waf.allow.addresses`. `node` is the part of the schema, and `place` is the path of this part.
+    """Yields the path of each list, such as `waf.allow.addresses`, in the part `node` of the config's JSON schema.
+    `place` is the path of this part.
     """
     if "$ref" in node:
         node = SCHEMA["$defs"][node["$ref"].rpartition("/")[2]]

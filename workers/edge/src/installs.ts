@@ -9,7 +9,7 @@ import type { ShieldFlags } from "./experiments";
 
 type InstallFlag = Pick<ShieldFlags, "install">;
 
-/** The name of the request header with an install id (a pseudonym of the client), or with the text `prefetch`. */
+/** The name of the request header whose value is an install id (a pseudonym of the client), or `prefetch`. */
 export const INSTALL_HEADER = "X-Artifact-Edge-Install";
 const NO_INSTALL: InstallFlag = {};
 const PREFETCH: InstallFlag = { install: "prefetch" };
@@ -22,9 +22,9 @@ let slot = 0;
 const ids = new Map<string, string>();
 
 /**
- * Returns the flag `install` with the client's install id, or no flag if the stack logs no installs. A principal keeps
- * an id for up to 10 minutes. Shields (regional caches) cannot find out the principal of an id, because shields lack
- * the token signing key.
+ * Returns the flag `install`, with which the worker sends the client's install id to shields (regional caches). Returns
+ * an object without this flag if the stack logs no installs. The install id of a principal changes every 10 minutes.
+ * Shields cannot find out the principal of an id, because they lack the token signing key.
  */
 export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, principal: string, now: number): InstallFlag {
   if (LOG_INSTALLS === undefined) return NO_INSTALL;
@@ -41,8 +41,8 @@ export function installFlag({ LOG_INSTALLS, TOKEN_SIGNING_KEY: key }: Bindings, 
 }
 
 /**
- * Returns the flag that marks a request in the shields' logs as a prefetch, or no flag if the stack logs no install
- * ids.
+ * Returns the flag `install` with the value that marks a request as a prefetch in the shields' logs. Returns an object
+ * without this flag if the stack logs no installs.
  */
 export function prefetchFlag({ LOG_INSTALLS }: Bindings): InstallFlag {
   return LOG_INSTALLS === undefined ? NO_INSTALL : PREFETCH;

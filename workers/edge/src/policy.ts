@@ -33,8 +33,8 @@ export interface Rule {
   withoutLicense?: readonly string[];
   withoutProvenance?: readonly string[];
   /**
-   * A condition may be about a property of the artifact that is unknown. In a deny rule, this condition is then met.
-   * With `allowsUnknown`, the condition is not met. Allow rules do not use this field.
+   * Decides how a deny rule treats a condition on a property whose value is unknown for an artifact. By default, the
+   * condition counts as true. With `allowsUnknown`, it counts as false. Allow rules do not use this field.
    */
   allowsUnknown?: boolean;
   /** The advisory whose affected versions the rule matches. Only rules in a rule set have this field (rule_sets.ts). */

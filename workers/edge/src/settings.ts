@@ -1,9 +1,9 @@
-// Reads the settings of the worker. Each setting is a JSON text in a binding of the worker (docs/contracts.md).
+// Reads the settings of the worker. Each setting is a JSON string in a binding of the worker (docs/contracts.md).
 
 /**
- * Returns a function that parses the text of a binding into a setting. If the worker does not have the binding, the
- * text and the setting are undefined. The worker calls the function for each request, so the function parses a text
- * again only after the text has changed.
+ * Returns a function that parses the value of a binding into a setting. If the worker does not have the binding, the
+ * value and the setting are undefined. The worker calls the function for each request, so the function parses a value
+ * again only after the value has changed.
  */
 export function settingOf<Setting>(
   read: (fields: Record<string, number>) => Setting,

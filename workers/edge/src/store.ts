@@ -19,8 +19,8 @@ export class StoreReader {
   constructor(private readonly clock: Clock) {}
 
   /**
-   * Returns the text of an entry in the key-value store, or null when the store has no such entry. Throws an error when
-   * the store fails or does not answer in time.
+   * Returns the value of an entry in the key-value store as a string, or null when the store has no such entry. Throws
+   * an error when the store fails or does not answer in time.
    *
    * After three reads in a row without an answer, most calls throw an error at once and do not query the store. This
    * ends when the store answers again.
@@ -50,8 +50,9 @@ export class StoreReader {
 const reader = new StoreReader(systemClock);
 
 /**
- * Returns the text of an entry. Throws the same errors as `StoreReader.text`. All requests of the isolate share one
- * `StoreReader`. After three reads in a row without an answer, most reads of all these requests therefore fail at once.
+ * Returns the value of an entry as a string, or null when the store has no such entry. Throws the same errors as
+ * `StoreReader.text`. All requests of the isolate share one `StoreReader`. After three reads in a row without an
+ * answer, most reads of all these requests therefore fail at once.
  */
 export function entryText(store: Store, name: string): Promise<string | null> {
   return reader.text(store, name);

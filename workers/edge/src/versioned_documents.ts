@@ -27,7 +27,7 @@ export class VersionedDocuments<T> {
   readonly #invalid = new Map<string, true>();
   #last: Named<T> | undefined;
 
-  /** `parse` returns the document from its text, and throws `InvalidDocument` for an invalid text. */
+  /** `parse` parses the text of a document, and throws `InvalidDocument` if the text is not a valid document. */
   constructor(
     private readonly kind: string,
     private readonly what: string,

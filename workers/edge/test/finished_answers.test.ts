@@ -1,5 +1,5 @@
-// L1, the cache at the edge, stores some objects together with the headers that clients get. Tests which objects these
-// are. Also tests that a hit and a miss have the same headers, except for the headers that name the tier.
+// Tests which objects L1, the cache at the edge, stores together with the headers that clients get. Also tests that a
+// hit and a miss have the same headers, except for the headers that name the tier.
 
 import assert from "node:assert/strict";
 import { type IncomingMessage, request, type ServerResponse } from "node:http";

@@ -1,5 +1,5 @@
-// Tests a PoP machine of our own. The tests check which requests the worker lets NGINX answer, and which object the
-// worker names to NGINX.
+// Tests the internal redirects of the worker on one of our own PoP machines: which requests the worker leaves to NGINX,
+// and which object it tells NGINX to send.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

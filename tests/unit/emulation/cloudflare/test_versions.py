@@ -33,7 +33,7 @@ def api(tmp_path: Path) -> Cloudflare:
 
 
 def put(api: Cloudflare, bindings: Sequence[dict[str, Any]] = BINDINGS, **metadata: Any) -> None:
-    """Uploads a script with the API that also deploys the script at once."""
+    """Uploads a script through the API endpoint that also deploys it."""
     whole: Any = {"main_module": "index.js", "compatibility_date": "2026-11-01", "bindings": bindings, **metadata}
     api.workers.scripts.update("edge", account_id=ACCOUNT, metadata=whole, files=[_file("export default 1;")])
 

@@ -1,5 +1,5 @@
-"""Tests that a machine takes the time only from the time server of its own cloud. These time servers need no firewall
-rule.
+"""Tests that a machine takes the time only from the time server of its own cloud. For other time servers, the stack
+would need firewall rules.
 """
 
 from __future__ import annotations

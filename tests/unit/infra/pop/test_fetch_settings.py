@@ -186,7 +186,7 @@ def test_programs_are_installed_once_and_again_after_the_machine_has_booted(mach
     assert (machine.run / "module.js").read_text() == "export default {};\n"
     assert (machine.program.ETC / "script.lua").read_text() == "return 0\n"
     for file in machine.run.iterdir():
-        file.unlink()  # as a reboot does, because /run is in memory
+        file.unlink()  # a reboot also deletes these files, because /run is in memory
     machine.program.update_worker()
     assert (machine.run / "module.js").exists()
 
@@ -352,8 +352,8 @@ def test_private_key_is_decrypted_and_its_passphrase_is_no_argument(machine: Mac
 
 @contextmanager
 def front(machine: Machine, monkeypatch: pytest.MonkeyPatch, status: int, host: str = HOSTNAME) -> Generator[None]:
-    """Replaces the machine's NGINX by an HTTPS server that has a certificate for `host`. Also sets the environment
-    variable SSL_CERT_FILE. As a result, `machine.program` trusts the authority of the certificate.
+    """Replaces the machine's NGINX with an HTTPS server that has a certificate for `host`. Also sets the environment
+    variable SSL_CERT_FILE, so that the program under test (`machine.program`) trusts the issuer of the certificate.
     """
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,5 +1,5 @@
-"""Tests reading a model of co-downloads from a file. The model predicts which packages clients install together. Also
-tests the prediction lists to which a model adds packages.
+"""Tests how a model of co-downloads is read from a file. The model predicts which packages clients install together.
+Also tests how these packages are added to a package's prediction list, which names what clients request next.
 """
 
 from __future__ import annotations

@@ -72,8 +72,9 @@ def test_packages_of_the_same_second_are_successors_of_each_other(tmp_path: Path
 
 
 def test_a_package_that_the_client_had_already_is_not_predicted(tmp_path: Path) -> None:
-    """On one day of the test week, clients request `@acme/plugin` a minute before `@acme/app`. The model must not
-    predict a package that a client already has.
+    """On one day of the week that is held out of the training, clients request `@acme/plugin` a minute before
+    `@acme/app`. On this day, the model must not predict `@acme/plugin` for clients of `@acme/app`, because they already
+    have it.
     """
     lines = [
         {**each, "time": "2026-11-14T08:59:00Z"} if "plugin" in each["path"] and "-14T" in each["time"] else each

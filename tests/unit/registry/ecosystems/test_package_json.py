@@ -103,8 +103,8 @@ def test_clients_read_the_normal_form_in_both_packuments(tmp_path: Path, package
         assert manifest["dist"]["tarball"].startswith(f"{URL}/npm/")
 
 
-# Each item has a form in which a package.json can specify its repository, and the values of `repository.url`,
-# `bugs.url` and `homepage` that npm 11 publishes for this form.
+# Each item begins with a value of the field `repository` in a package.json. It is followed by the values of
+# `repository.url`, `bugs.url` and `homepage` that npm 11 publishes for this package.json.
 REPOSITORIES: list[tuple[str, str, str, str]] = [
     (written, url, "https://github.com/acme/p/issues", "https://github.com/acme/p#readme")
     for written, url in [

@@ -45,7 +45,7 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
 
 @pytest.fixture
 def importing(network: Network, tmp_path: Path) -> Any:
-    """Provides a function that imports from an emulated registry into the repository team/app."""
+    """Provides a function that imports the image team/app from an emulated registry."""
 
     def run(source: ImageSource, tag: str = "1.0", *, all_versions: bool = False) -> Imported:
         registries = ImageRegistries(httpx.MockTransport(source))

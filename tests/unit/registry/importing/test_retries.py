@@ -1,4 +1,4 @@
-"""Tests which failed requests an import repeats, and how long it waits before each repetition."""
+"""Tests which failed requests an import retries, and how long it waits before each retry."""
 
 from __future__ import annotations
 

@@ -82,8 +82,8 @@ class Model(RuleBasedStateMachine):
         version = version_of(self.repository, *key)
         before = self.known.get(key)
         if before is not None and isinstance(write.condition, Absent):
-            # The old item (`before`) has expired, so the write may create a new item with the same key. The first
-            # version of an item is the current time in microseconds. It is therefore not always `before.version + 1`.
+            # The old item (`before`) has expired, so the write has created a new item with the same key. The version of
+            # a new item is the current time in microseconds, so it can be greater than `before.version + 1`.
             assert version > before.version
         else:
             assert before is None or version == before.version + 1
