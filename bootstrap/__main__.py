@@ -2,7 +2,7 @@
 network.
 
 A person runs the program with their own credentials, once for each AWS account and again after changes. The module
-`administrator` has the permissions that the person needs.
+`administrator` prints the IAM policy that the person needs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from infra import transforms
 
 PROJECT = "artifact-edge-bootstrap"
 _MOST_ENVIRONMENT_CHARACTERS = 20
-# The IDs of projects on Google Cloud (Resource Manager, "Create and manage projects").
+# Matches the ID of a Google Cloud project (Resource Manager, "Create and manage projects").
 _PROJECT_ID = r"[a-z][a-z0-9-]{4,28}[a-z0-9]"
 
 

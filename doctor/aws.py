@@ -215,7 +215,7 @@ def _concurrency(stack: Stack, clients: Clients) -> Iterator[Finding]:
 
 
 def _short(error: Exception) -> str:
-    """Returns the error code if AWS has answered with an error. Otherwise returns the error's text in one line."""
+    """Returns the error code of an AWS error response, or the message of any other exception in one line."""
     if isinstance(error, ClientError):
         return cast(Any, error.response)["Error"]["Code"]
     return " ".join(str(error).split())

@@ -10,7 +10,7 @@ class Finding:
     """The result of one check of a cloud account. `subject` names the checked setting or resource, and `found` is the
     state of the setting or resource.
 
-    `fix` is the step that corrects a problem, or an empty text if there is no problem.
+    `fix` is the step that corrects a problem, or an empty string if there is no problem.
     """
 
     subject: str

@@ -30,14 +30,14 @@ def edge_authority(sandbox: Sandbox) -> Path:
 
 def client_location_proxy(sandbox: Sandbox, client_location: ClientLocation) -> str:
     """Returns the URL of the proxy through which clients at a client location connect to the sandbox. A client location
-    is an emulated place of clients.
+    is an emulated place from which clients connect.
     """
     return f"http://{sandbox.client_location_address(client_location)}:{CLIENT_LOCATION_PORT}"
 
 
 def wait(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) -> None:
     """Waits until every shield (a regional cache) is healthy and the edge answers at every client location (an emulated
-    place of clients).
+    place from which clients connect).
 
     Raises NotHealthy when the checks take longer than 300 seconds.
     """

@@ -22,7 +22,7 @@ from local.checkout import CHECKOUT
 from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE
 
-# A dummy API token for Workers KV. The emulated Cloudflare accepts any token. This text occurs nowhere else, so if it
+# A dummy API token for Workers KV. The emulated Cloudflare accepts any token. This value occurs nowhere else, so if it
 # is in a stack's state, the token has leaked into the state.
 _TOKENS = {KV_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-kv"}
 
@@ -65,8 +65,8 @@ def create_boundary(sandbox: Sandbox, stack: str, stacks: Path) -> None:
     """Creates the IAM policy that the stack's config names as permissions boundary. Does nothing if the config names no
     permissions boundary.
 
-    On the real AWS, `bootstrap/` creates the policy. The policy of this function allows all actions, because a preview
-    evaluates no permissions.
+    On the real AWS, `bootstrap/` creates the policy. The policy that this function creates allows all actions, because
+    a preview evaluates no permissions.
     """
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]
     name = config.get("artifact-edge:permissions_boundary", "").rpartition("/")[2]

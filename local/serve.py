@@ -27,7 +27,8 @@ class RunningError(Exception):
 
 def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
     """Starts the network as `make up` does. Forwards connections that arrive at `address` and `port` to the proxy of
-    the first client location, an emulated place of clients. At SIGINT or SIGTERM, ends every process of the sandbox.
+    the first client location, an emulated place from which clients connect. At SIGINT or SIGTERM, ends every
+    process of the sandbox.
 
     Raises RunningError if a network already runs in the sandbox's directory, and leaves that network running. Raises
     PortTaken if `port` cannot be used. Also raises the errors of `up`. If an error other than RunningError occurs, the

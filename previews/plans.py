@@ -17,8 +17,8 @@ STACKS = ("local", "dev", "staging", "prod")
 # the policies. The output of `--json` does not contain these findings.
 _EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 
-# An advisory finding of this policy reports an exemption. An advisory finding of any other policy means that the
-# preview could not check the policy, because the check needs values that are known only after `pulumi up`.
+# The name of the policy whose advisory findings report exemptions. An advisory finding of any other policy means that
+# the preview could not check the policy, because the check needs values that are known only after `pulumi up`.
 _REPORTS_EXEMPTIONS = "stack-exemptions-reported"
 
 

@@ -133,7 +133,9 @@ class AwsAccount:
         return partial(self.client, credentials=credentials), arn
 
     def until(self, condition: Callable[[], bool], problem: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
-        """Waits until `condition` returns true. Raises ProbeError with the text `problem` after `timeout_seconds`."""
+        """Waits until `condition` returns true. Raises ProbeError with the message `problem` after `timeout_seconds`
+        seconds.
+        """
         until(condition, problem, timeout_seconds)
 
     def _record(self, http_response: Any, parsed: Any, model: Any, **more: Any) -> None:

@@ -1,8 +1,8 @@
-"""A probe of Global Accelerator. It checks what the API accepts, and in which order resources must be deleted. It
-checks which tags conditions in IAM policies can test, and which alias records for accelerators Route 53 accepts.
+"""A probe of Global Accelerator. It checks what the API accepts, and in which order resources must be deleted. It also
+checks which tags an IAM policy can use in conditions, and which alias records for accelerators Route 53 accepts.
 
-AWS bills an accelerator for each hour or part of an hour, 2.5 cents (Global Accelerator pricing). An Elastic IP address
-costs half a cent for an hour (VPC pricing).
+AWS bills 2.5 cents for each hour or part of an hour of an accelerator (Global Accelerator pricing). An Elastic IP
+address costs half a cent an hour (VPC pricing).
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ def _aliases(account: AwsAccount, accelerator: str) -> Iterator[Fact]:
 
 
 def _tags(account: AwsAccount, listener: str, group: str) -> Iterator[Fact]:
-    """Checks to which resources an IAM policy condition on a tag of an accelerator applies. Yields facts about the
-    listener and the endpoint group of the accelerator.
+    """Probes whether an IAM policy condition on an accelerator's tag also applies to requests for its listener and its
+    endpoint group. Yields one fact for each of the two, and one fact for a condition that the tag does not meet.
     """
     changes = ["globalaccelerator:UpdateListener", "globalaccelerator:UpdateEndpointGroup"]
     statements = [_allow_tagged(changes, "probe"), _allow_tagged(["globalaccelerator:DescribeListener"], "other")]

@@ -31,8 +31,8 @@ _EUROPE = {"ContinentCode": "EU"}
 
 
 def _at(longitude: str, bias: int) -> dict[str, Any]:
-    """Returns the location of a geoproximity record. The place is west of Northern Virginia and at the same latitude,
-    so only `longitude` determines the distance between the two.
+    """Returns the location of a geoproximity record. The location is west of Northern Virginia and at the same
+    latitude, so only `longitude` determines its distance from Northern Virginia.
     """
     return {"Coordinates": {"Latitude": "38.9", "Longitude": longitude}, "Bias": bias}
 
@@ -100,7 +100,7 @@ def _answer(zone: HostedZone, label: str) -> str:
 
 
 def _record(zone: HostedZone, value: str, policy: Mapping[str, Any], label: str) -> dict[str, Any]:
-    """Returns a TXT record with the text `value`. The set identifier of the record is this text, too."""
+    """Returns a TXT record with the given value. The value is also the set identifier of the record."""
     values = {"TTL": 30, "ResourceRecords": [{"Value": f'"{value}"'}]}
     return {"Name": f"{label}.{zone.name}", "Type": "TXT", "SetIdentifier": value, **policy, **values}
 

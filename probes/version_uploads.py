@@ -22,8 +22,8 @@ export default {
 _FILE = ("index.js", _SCRIPT.encode(), "application/javascript+module")
 _METADATA = {"main_module": "index.js", "compatibility_date": "2026-11-01"}
 _MIGRATION = "10211"
-# The share of the script's invocations that Workers Logs records. If the share changes, a version has changed the
-# script's settings.
+# The share of the script's invocations that Workers Logs records, as the probe first sets it. The probe later uploads
+# versions with another value, and compares the script's setting with this one to find out whether it has changed.
 _RATE = 0.5
 _DEPLOYABLE = 100
 

@@ -11,7 +11,7 @@ _PAUSE_SECONDS = 1.0
 
 
 def until(condition: Callable[[], bool], problem: str, timeout_seconds: float) -> None:
-    """Waits until `condition` returns true. Raises ProbeError with the text `problem` after `timeout_seconds`."""
+    """Waits until `condition` returns true. Raises ProbeError with the message `problem` after `timeout_seconds`."""
     if not becomes_true(condition, timeout_seconds):
         raise ProbeError(f"{problem} after {timeout_seconds:.0f} seconds; try again later")
 

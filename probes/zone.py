@@ -136,7 +136,7 @@ class Zone:
         return answer.headers.get("x-call", "")
 
     def until(self, condition: Callable[[], bool], problem: str) -> None:
-        """Waits until `condition` returns true. Raises ProbeError with the text `problem` after two minutes."""
+        """Waits until `condition` returns true. Raises ProbeError with the message `problem` after two minutes."""
         until(condition, problem, _TIMEOUT_SECONDS)
 
     def refusal(self, call: Callable[..., Any], *values: Any, **arguments: Any) -> str:

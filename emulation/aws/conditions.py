@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-# The value of an IAM condition key in a request: one text, or several texts for a key with several values.
+# The value of an IAM condition key in a request: a string, or several strings for a multivalued key.
 Values = str | Sequence[str]
 
 

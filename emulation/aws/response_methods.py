@@ -18,8 +18,8 @@ _names_of = cache(utils.method_names_from_class)
 
 
 def patches() -> Iterator[tuple[ModuleType, str, Callable[..., Any]]]:
-    """Yields the function of moto that the emulation replaces: the module, the function's name, and the new
-    function.
+    """Yields a tuple for the one moto function that the emulation replaces: the module that contains the function, the
+    function's name, and the replacement.
     """
     yield responses, "method_names_from_class", _names_of
 

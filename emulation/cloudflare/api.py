@@ -70,8 +70,8 @@ def create_app(
     """
     app = Flask(__name__)
     app.url_map.merge_slashes = False
-    # A value in Workers KV can have 25 MiB, so the API removes Flask's limit on the size of form fields. The module
-    # kv.py checks the size of each value.
+    # A value in Workers KV can be as large as 25 MiB, so the API removes Flask's limit on the size of form fields. The
+    # module kv.py checks the size of each value.
     app.config["MAX_FORM_MEMORY_SIZE"] = None
     pops = edge or NoPops()
     turn = threading.Lock()

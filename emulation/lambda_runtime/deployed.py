@@ -48,7 +48,7 @@ class StreamMapping:
     start: str
     partial: bool
     patterns: tuple[str, ...]
-    dead_letters: str  # The ARN of the dead-letter queue for discarded records, or an empty text.
+    dead_letters: str  # The ARN of the dead-letter queue for discarded records, or an empty string.
 
 
 @dataclass(frozen=True)

@@ -124,8 +124,8 @@ class Supervisor:
         the substitutions that the emulation also applies to the files in user data (substitutions.py).
         """
         for file in (self._place.root / "usr/local/bin").glob("*"):
-            # The symbolic link `workerd` points to a binary of the host. The binary needs no changes, and a read of its
-            # more than 100 MB would take too long.
+            # The symbolic link `workerd` points to a binary of the host. The binary contains nothing to substitute, and
+            # this method would need too long to read its more than 100 MB.
             if file.is_symlink():
                 continue
             with suppress(UnicodeDecodeError, FileNotFoundError):

@@ -92,8 +92,8 @@ def _expect_well_formed(bucket: Json, retention: Json, now: float) -> None:
 
 
 def seconds(text: str) -> float:
-    """Converts an RFC 3339 time in a Cloud Storage request to seconds since 1970. Raises Refused when the text is not a
-    time.
+    """Converts an RFC 3339 time in a Cloud Storage request to seconds since 1970. Raises Refused when `text` is not
+    a valid time.
     """
     try:
         return datetime.fromisoformat(text).timestamp()

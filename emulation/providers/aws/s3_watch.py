@@ -1,4 +1,6 @@
-"""Handles Object Lock, access logging and request metrics of S3 buckets for the emulated AWS provider."""
+"""Implements the Pulumi resources for Object Lock, access logging and request metrics of S3 buckets in the emulated AWS
+provider.
+"""
 
 from __future__ import annotations
 

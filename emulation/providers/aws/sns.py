@@ -1,4 +1,6 @@
-"""Handles SNS topics, their policies and subscriptions for the emulated AWS provider."""
+"""Implements the Pulumi resources for SNS topics, topic policies and topic subscriptions in the emulated AWS
+provider.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Handles SQS queues for the emulated AWS provider. As in Pulumi's real AWS provider, the Pulumi id of a queue is the
-queue's URL.
+"""Creates, reads, changes and deletes SQS queues for the emulated AWS provider. As in Pulumi's real AWS provider, the
+Pulumi id of a queue is the queue's URL.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ class KvNamespace(Scoped):
 
 
 class Script(Scoped):
-    """Handles Cloudflare worker scripts that consist of a single module. The Pulumi id of a script is the script's
-    name, as in Pulumi's real Cloudflare provider.
+    """Creates, reads, changes and deletes Cloudflare worker scripts that consist of a single module. The Pulumi id of a
+    script is the script's name, as in Pulumi's real Cloudflare provider.
     """
 
     resource = pulumi_cloudflare.WorkersScript

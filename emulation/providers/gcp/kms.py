@@ -1,4 +1,5 @@
-"""Handles Cloud KMS key rings and keys, which Google never deletes, for the emulated Google Cloud provider.
+"""Implements the Pulumi resources for Cloud KMS key rings and keys in the emulated Google Cloud provider. Google Cloud
+never deletes key rings and keys.
 
 As in Pulumi's real provider, the deletion of a key ring only removes the key ring from the Pulumi state. The deletion
 of a key also ends the key's rotation. A deleted key ring or key still exists in Google Cloud, so Pulumi cannot create

@@ -1,5 +1,6 @@
-"""Handles Google Cloud resource types that are created in a collection of the API and then read, patched and deleted at
-their own path."""
+"""A generic handler for Google Cloud resource types. The handler creates a resource with a request to the path of a
+collection, such as `projects/p/topics`. It reads, patches and deletes the resource at the resource's own path.
+"""
 
 from __future__ import annotations
 

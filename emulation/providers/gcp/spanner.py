@@ -1,5 +1,6 @@
-"""Handles the Spanner resources of the emulated Google Cloud provider: instances, databases, backup schedules, and
-grants of roles on databases."""
+"""Implements the Spanner resources of the emulated Google Cloud provider: instances, databases, backup schedules, and
+grants of roles on databases.
+"""
 
 from __future__ import annotations
 

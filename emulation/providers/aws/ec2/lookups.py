@@ -1,4 +1,4 @@
-"""Handles the EC2 data sources of the emulated AWS provider: images, prefix lists, addresses and availability zones."""
+"""Serves the EC2 data sources of the emulated AWS provider: images, prefix lists, addresses and availability zones."""
 
 from __future__ import annotations
 
