@@ -116,8 +116,8 @@ def short_id(digest: str) -> str:
 
 
 def encode_document(token: Token) -> dict[str, Any]:
-    """Returns a token as the document of an item in the metadata database. The document has neither the token's digest
-    nor `kept_until`. The digest is the item's name, and `kept_until` is the item's expiry.
+    """Returns the document of a token's item in the metadata database. The document omits the token's digest, which is
+    the item's name, and `kept_until`, which is the item's expiry.
     """
     document = _encode_entitlement(token.entitlement)
     return {**document, "revoked": token.revoked} if token.revoked else document

@@ -27,7 +27,8 @@ def release_message(version: str, percentage: int) -> str:
 
 
 def objection(deployments: Sequence[Mapping[str, Any]], version: str) -> str:
-    """Returns why `pulumi up` must not upload the version `version` of the edge worker now, or an empty text.
+    """Returns why `pulumi up` must not upload the version `version` of the edge worker now, or an empty string
+    if it may.
 
     `deployments` are the worker's deployments as Cloudflare's API returns them, the newest first. A version that
     `pulumi up` uploads answers all requests at once. The upload could therefore end a gradual release, or bring back a

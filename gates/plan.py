@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-# A Pulumi plan contains this text in place of a value that is known only during `pulumi up` (pulumi/pulumi,
+# A Pulumi plan contains this string in place of a value that is known only during `pulumi up` (pulumi/pulumi,
 # sdk/go/common/resource/plugin).
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 

@@ -62,8 +62,9 @@ class _Statement(BaseModel):
 
 
 class Survived(_Statement):
-    """An operator's statement that clients can still read packages after certain losses, such as the loss of a region.
-    After these losses, every path from the stack's hostname to a bucket must still work.
+    """An operator's statement in gates/resilience_limits/ that clients can still read packages after certain losses,
+    such as the loss of a region. The statement holds if every path from the stack's hostname to a bucket still works
+    after these losses.
     """
 
 

@@ -58,9 +58,9 @@ def split(plan: Plan, limits: Limits, today: datetime.date) -> list[Stage]:
 
 
 def _partial_plan(plan: Plan, done: set[str], now: set[str]) -> Plan:
-    """Returns a plan for one stage of `plan`, that is one of several runs of `pulumi up`. Only the resources in `now`
-    change in this stage. The resources in `done` are already in their new state, and all other resources stay in their
-    old state.
+    """Returns the part of `plan` that one stage carries out. A stage is one of several runs of `pulumi up`. Only the
+    resources in `now` change in this stage. The resources in `done` are already in their new state, and all other
+    resources stay in their old state.
     """
     changes: dict[str, Change] = {}
     for urn, change in plan.changes.items():

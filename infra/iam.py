@@ -1,7 +1,7 @@
 """Builds all IAM policy documents of the program: statements, their principals, and the JSON that AWS reads.
 
-Each tier builds the statements for its permissions with these functions, in its own module `permissions.py` or
-`s3_policies.py`.
+Each tier (a part of the network, such as the DNS) builds the statements for its permissions with these functions, in
+its own module `permissions.py` or `s3_policies.py`.
 """
 
 from __future__ import annotations

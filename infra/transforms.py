@@ -113,7 +113,7 @@ def resource_class(type_token: str) -> type[pulumi.CustomResource]:
 
 
 def _label(text: str) -> str:
-    """Converts a text to a valid Google Cloud label: at most 63 characters, each of which is a-z, 0-9, `_` or `-`.
+    """Converts a string to a valid Google Cloud label: at most 63 characters, each of which is a-z, 0-9, `_` or `-`.
 
     Source: Resource Manager guide, "Requirements for labels".
     """

@@ -1,7 +1,8 @@
 """Renews the edge's client certificate and its certificate authority, before they expire and without an outage.
 
-The shields read their secret each minute, and accept certificates of all authorities in it. A renewal of the authority
-takes two runs of this module. The shields therefore know the new authority before it issues a certificate:
+The shields (regional caches) accept the certificates of all authorities in a secret, which they read every minute. A
+renewal of the authority takes two runs of this module, so the shields know the new authority before it issues a
+certificate:
 
 1. If the authority expires in less than two years, a run creates a new authority. The shields now accept both
    authorities.

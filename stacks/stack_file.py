@@ -33,7 +33,7 @@ def read_stack(directory: Path, environment: str) -> tuple[Stack, str]:
     if not isinstance(config, dict):
         raise StackFileError(f"{file}: has no section `config`")
     settings = cast(dict[str, Any], config)
-    # Pulumi passes each config value to a program as a text, with objects and lists in JSON. The function `load`
-    # expects this form.
+    # Pulumi passes each config value to a program as a string, and encodes objects and lists as JSON. The function
+    # `load` expects this form.
     values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
     return load(environment, values), values.get("gcp:project", "")

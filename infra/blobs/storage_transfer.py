@@ -1,4 +1,4 @@
-"""The standby on Cloud Storage: a copy of all objects, for the case that the AWS account is lost. Storage Transfer
+"""The standby on Cloud Storage: a copy of all objects, which clients need if the AWS account is lost. Storage Transfer
 Service makes the copy.
 """
 

@@ -173,7 +173,7 @@ def latency_alias(
 def failover_alias(
     name: str, zone_id: pulumi.Input[str], alias: FailoverAlias, opts: pulumi.ResourceOptions
 ) -> aws.route53.Record:
-    """Creates an alias record of the type A with failover routing."""
+    """Creates an alias record of type A with failover routing."""
     return aws.route53.Record(
         name,
         zone_id=zone_id,

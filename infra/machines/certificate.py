@@ -27,9 +27,9 @@ class MachineCertificateArgs:
     """Arguments of the component that creates certificates for machines.
 
     `zone_id` is the ID of the public Route 53 zone that contains `domain_name`. Each of `regions` gets a certificate,
-    and a Parameter Store parameter that holds the certificate's ARN. In all regions, the field `parameter` is the name
-    of this parameter, and the field `description` is its description. The first region is the home region. `role` is
-    the name of the machines' IAM role.
+    and an entry in Parameter Store that holds the certificate's ARN. The entry has the same name (`parameter`) and the
+    same description (`description`) in all regions. The first region is the home region. `role` is the name of the
+    machines' IAM role.
     """
 
     zone_id: pulumi.Input[str]

@@ -25,7 +25,7 @@ class Capacity:
     """Limits of a DynamoDB table's provisioned capacity, in capacity units per second.
 
     A read unit is 4 KB, and a write unit is 1 KB. `reads` and `writes` each hold a minimum and a maximum. Auto scaling
-    changes the capacity between these two limits. Its target is that `target` percent of the capacity is in use.
+    keeps the capacity between these two limits, and adjusts it so that about `target` percent of it is in use.
     """
 
     reads: tuple[int, int]

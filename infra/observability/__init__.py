@@ -25,7 +25,7 @@ class CloudWatchAlarm:
 
     `name` is short and unique within the stack. `fault` says in one sentence what is wrong when the alarm goes off. The
     alarm's message consists of this sentence and of `runbook`. The alarm goes off when the metric is beyond the
-    threshold in `periods` successive periods. A period has `period` seconds. `missing` says how to treat missing data
+    threshold in `periods` successive periods of `period` seconds each. `missing` says how to treat missing data
     (CloudWatch, "Configuring how CloudWatch alarms treat missing data").
     """
 
@@ -112,8 +112,8 @@ class CloudMonitoringAlarm:
 
 
 class HasAlarms(Protocol):
-    """A Pulumi component that creates one tier, that is a part of the network such as the DNS. The attribute `alarms`
-    lists the tier's alarms.
+    """A Pulumi component that creates one tier (a part of the network, such as the DNS). The attribute `alarms` lists
+    the tier's alarms.
     """
 
     @property

@@ -35,8 +35,9 @@ def metadata(table_arn: str) -> Iterator[Statement]:
     """Yields the statements that give the outbox relay permissions on single partitions of the metadata table. The
     relay delivers published changes to readers.
 
-    A transaction needs only the permissions for the operations in it. Sources: DynamoDB Developer Guide, "Using
-    conditions" for LeadingKeys, and "Amazon DynamoDB Transactions".
+    The statements also cover the relay's transactions, because IAM checks only the permissions for the operations in a
+    transaction. Sources: DynamoDB Developer Guide, "Using conditions" for LeadingKeys, and "Amazon DynamoDB
+    Transactions".
     """
     yield allow(
         ["dynamodb:GetItem", "dynamodb:Query"],

@@ -107,11 +107,11 @@ def _origin_values(origins: Sequence[Bucket], standby: Sequence[Bucket], primary
             " @plugin=conf_remap.so @pparam=proxy.config.http.cache.http=0"
             for port, origin in zip(ports, asked, strict=True)
         ),
-        # With several buckets, a shield (a regional cache) asks the next bucket when a bucket lacks or refuses an
-        # object. It must not ask the standby bucket for such an object, because the standby can still hold a withdrawn
-        # object. `RETRIES` (the maximum number of these retries) therefore does not count the standby. It is at least
-        # 1, because Traffic Server ignores a retry rule with the value 0. With one bucket and a standby, this one retry
-        # would reach the standby, so `RETRY` then permits retries only after server errors.
+        # When a bucket lacks or refuses an object, a shield (a regional cache) asks the next bucket. It must not go on
+        # to the standby bucket, because the standby can still hold an object that was withdrawn. `RETRIES`, the maximum
+        # number of these retries, therefore counts only the other buckets. Its minimum is 1, because Traffic Server
+        # ignores a retry rule with the value 0. If the standby is the only other bucket, this one retry would reach it,
+        # so `RETRY` then permits retries only after server errors.
         "RETRY": "both" if len(origins) > 1 or not standby else "unavailable_server_retry",
         "RETRIES": str(max(1, len(origins) - 1)),
         "FAILURES": str(max(1, len(asked) - 1)),

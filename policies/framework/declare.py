@@ -95,9 +95,9 @@ def whole_stack(
     fix: str,
     config: Config | None = None,
 ) -> Callable[[StackRule], Policy]:
-    """Declares a policy that checks resources of the given types. To check a resource, the rule also reads other
-    resources of the stack. Raises PolicyNameError if the policy's name does not begin with the prefix of these resource
-    types.
+    """Returns a decorator that turns a function, the rule, into a policy for resources of the given types. The rule
+    checks one resource at a time, and may also read the other resources of the stack. Raises PolicyNameError if the
+    policy's name does not begin with the prefix of these resource types.
     """
 
     check_name(name, prefix_of(of))

@@ -40,8 +40,8 @@ class AllowedTraffic:
     """The traffic that a rule of a firewall or security group allows: the protocol, the ports, and the networks at the
     other end. `ports` is one port (`8443`), a range (`1-1024`), or empty for all ports.
 
-    At the other end, a rule can also name something that is not a network, such as a security group. `others` lists the
-    rule's properties with such names.
+    A rule can also allow traffic with something that is not a network, such as another security group. `others` lists
+    the properties in which the rule names it.
     """
 
     protocol: str
@@ -228,8 +228,8 @@ def _present(rule: Properties, names: Collection[str]) -> list[str]:
 
 
 def _port_range(protocol: object, first: object, last: object) -> str:
-    """Returns the port range of an AWS firewall rule as text, or an empty string for all ports. The protocol -1, the
-    first port -1, or the range from 0 to 0 means all ports.
+    """Returns the port range of an AWS firewall rule, such as `8443` or `1-1024`, or an empty string for all ports.
+    The protocol -1, the first port -1, or the range from 0 to 0 means all ports.
     """
     if str(protocol) in ("-1", "all") or first in (None, -1) or last is None or (first == 0 and last in (0, 65535)):
         return ""

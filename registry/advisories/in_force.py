@@ -57,7 +57,7 @@ class Imported:
 
 
 def current(target: Target) -> InForce | None:
-    """Returns the advisory data set in force. Returns None if no data set was ever put in force."""
+    """Returns the current advisory data set. Returns None if no data set has been stored yet."""
     item = target.repository.item(PARTITION, CURRENT)
     if item is None:
         return None

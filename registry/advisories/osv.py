@@ -85,15 +85,15 @@ class Advisory:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """An OSV record that the import skips on purpose. `reason` is a short text. The import counts the skipped records
-    of each reason.
+    """An OSV record that the import skips on purpose. `reason` is a short description, such as `withdrawn`. The import
+    counts the skipped records by reason.
     """
 
     reason: str
 
 
 def stored(text: str) -> Advisory:
-    """Returns the advisory that a JSON text describes. The text comes from the property `Advisory.text`."""
+    """Parses the JSON representation of an advisory that the property `Advisory.text` returns."""
     fields: dict[str, Any] = json.loads(text)
     affected = fields.pop("affected")
     ranges = [[cast(Event, tuple(event)) for event in events] for events in affected["ranges"]]

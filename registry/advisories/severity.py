@@ -39,7 +39,7 @@ def level(words: Iterable[object], vectors: Iterable[str]) -> Level:
     """Returns the severity level of a vulnerability. `words` are the levels that the vulnerability's OSV records state,
     and `vectors` are CVSS vectors. A stated level takes precedence over the vectors.
 
-    Returns `unknown` if no stated level is known, and no vector is of CVSS 3.0 or 3.1.
+    Returns `unknown` if none of the stated levels is known, and none of the vectors has the CVSS version 3.0 or 3.1.
     """
     stated: list[Level] = [_WORDS[word.upper()] for word in words if isinstance(word, str) and word.upper() in _WORDS]
     if stated:

@@ -176,8 +176,8 @@ class Delivery:
         """Renders the documents of a package that depend on the changed records `names`. Writes each document to the
         origin unless the origin already has it.
 
-        The caller purges all these documents, also those that the origin already has. An earlier run may have written
-        them, but ended before it could purge them.
+        The caller purges all these documents, including those that the origin already has. An earlier run may have
+        written them, but ended before it could purge them.
         """
         snapshot = self._facts.read(partition)
         touched = set(names)

@@ -58,8 +58,8 @@ def _release(version: str, manifest: Mapping[str, Any], size: int) -> Release:
 
 
 def _dependencies(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yields the name and the range of each dependency of an npm version. Leaves out dependencies that clients do not
-    install from the registry.
+    """Yields the name and the version range of each dependency of an npm version. Leaves out dependencies that clients
+    do not install from the registry.
     """
     bundled: Sequence[str] = manifest.get("bundleDependencies", ())
     about_peers: Mapping[str, Any] = manifest.get("peerDependenciesMeta", {})
@@ -71,7 +71,7 @@ def _dependencies(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 continue
             if wanted.startswith(_ALIAS):
                 name, _, wanted = wanted.removeprefix(_ALIAS).rpartition("@")
-            # A text with a colon or a slash is not a version range. It names another source, such as the URL of a git
+            # A value with a colon or a slash is not a version range. It names another source, such as the URL of a git
             # repository.
             if name and ":" not in wanted and "/" not in wanted:
                 yield name, wanted

@@ -43,7 +43,7 @@ class NpmPackage:
     The records `version#<version>`, `attestations#<version>` and `unpublished#<version>` never change. The record
     `contents#<version>` describes the tarball's files. It does not exist for versions that an earlier release of the
     registry published. The records `tag#<dist-tag>` and `deprecated#<version>` can change. When a dist-tag or a
-    deprecation is removed, the record stays and contains an empty text.
+    deprecation is removed, the record stays and contains an empty string.
 
     The record `signature#<version>` contains the registry's signature. The records `upstream` and `upstream#<version>`
     contain what another registry stated about an imported package and its version.

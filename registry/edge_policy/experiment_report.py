@@ -1,7 +1,7 @@
-"""Compares the variants of an A/B experiment at the edge. The data are the requests of the clients of each variant.
+"""Compares the variants of an A/B experiment at the edge, based on the requests of the clients of each variant.
 
-The requests of one client resemble each other, and are therefore no independent samples. To compute the confidence
-intervals, scipy draws random clients instead of random requests (a cluster bootstrap).
+The requests of one client resemble each other, so they are not independent samples. To compute the confidence
+intervals, scipy therefore draws random clients instead of random requests (a cluster bootstrap).
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Changed:
 
 
 def current(target: Target) -> Version | None:
-    """Returns the version of the edge policy in force. Returns None if there was never a policy."""
+    """Returns the current version of the edge policy. Returns None if no policy has been stored yet."""
     item = target.repository.item(PARTITION, CURRENT)
     return version(target, item.document["version"]) if item else None
 

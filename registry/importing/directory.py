@@ -45,8 +45,8 @@ def _images(layout: Path, repository: str) -> Iterator[Wanted]:
     try:
         tags = tags_of(layout)
     except RegistryError:
-        # The index of the OCI image layout is damaged. The function still yields the layout. The import cannot read it
-        # later, and reports the damage together with all other failures.
+        # The index of the OCI image layout is damaged. The function yields the layout nevertheless. The import then
+        # fails to read the layout, and reports this failure together with all others.
         tags = [""]
     for tag in tags or [""]:
         yield Wanted("oci", layout, layout.name, repository=repository, tag=tag)

@@ -38,7 +38,7 @@ _LONGEST_PAUSE = 1.0  # the longest pause in seconds between two attempts of a t
 _CONNECT_SECONDS = 10  # the number of seconds after which an attempt to connect to the server fails
 _MOST_CONNECTIONS = 16
 
-# Errors after which a transaction is repeated. If Spanner aborts a transaction because of a concurrent transaction,
+# Errors after which a transaction is retried. If Spanner aborts a transaction because of a concurrent transaction,
 # PGAdapter reports the error code that PostgreSQL uses in this case.
 _RETRIED_ERRORS = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 

@@ -87,8 +87,8 @@ def problems_of_waf(section: Waf, own_pops: bool) -> Iterator[str]:
     """Yields an error message for each mistake in the configuration of the firewall:
 
     - A rule exceeds the limits of the zone's Cloudflare plan.
-    - A stack with own PoPs names ASNs or countries. NGINX on own PoPs knows only addresses.
-    - `allow` contains a network of `deny`, so that the firewall never refuses the network.
+    - The stack has PoPs of our own, and a rule names ASNs or countries. NGINX on these PoPs can match only addresses.
+    - A network in `deny` is a part of a network in `allow`, so the firewall would never refuse it.
     """
     args = waf_args(section)
     custom = {rule.name: rule.expression for rule in custom_rules(args)}
