@@ -23,9 +23,15 @@ export type Range = { first: number; last?: number } | { suffix: number };
  */
 export type Verdict = "pass" | "not modified" | "failed" | "whole";
 
+// Without one of these headers, a request has no conditions and no range. If-Range is only used together with Range.
+const HEADERS = ["if-match", "if-none-match", "if-unmodified-since", "if-modified-since", "range"];
 const ETAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
 
 export function conditionsOf(method: string, headers: Headers): Conditions {
+  return HEADERS.some((name) => headers.has(name)) ? parsed(method, headers) : {};
+}
+
+function parsed(method: string, headers: Headers): Conditions {
   const [ifMatch, ifNoneMatch] = [headers.get("if-match"), headers.get("if-none-match")];
   const ifUnmodifiedSince = ifMatch === null ? parseHttpDate(headers.get("if-unmodified-since")) : undefined;
   const ifModifiedSince = ifNoneMatch === null ? parseHttpDate(headers.get("if-modified-since")) : undefined;

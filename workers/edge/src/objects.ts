@@ -17,8 +17,9 @@ export async function fetchObject(
   conditions: Conditions,
   l1: L1,
 ): Promise<Response | undefined> {
-  const first = await l1(route.key, method, forwarded(conditions));
-  if (first?.status === 200 && isEmpty(conditions)) return first;
+  const isPlain = isEmpty(conditions);
+  const first = await l1(route.key, method, isPlain ? {} : forwarded(conditions));
+  if (isPlain && first?.status === 200) return first;
   if (first === undefined || !requiresWholeObject(conditions, first)) return applyConditions(conditions, first);
   await first.body?.cancel();
   return applyConditions(conditions, await l1(route.key, method, forwarded(conditions, true)));
