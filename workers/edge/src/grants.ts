@@ -4,12 +4,10 @@ import type { Ecosystem } from "./routes";
 
 /** Returns whether one of the grants allows the action on the canonical name. A malformed grant allows nothing. */
 export function allows(grants: readonly string[], ecosystem: Ecosystem, name: string, action: "pull" | "push"): boolean {
+  const [start, end] = [`${ecosystem}:`, `:${action}`];
   return grants.some((grant) => {
-    const first = grant.indexOf(":");
-    const last = grant.lastIndexOf(":");
-    if (first < 0 || last <= first) return false;
-    if (grant.slice(0, first) !== ecosystem || grant.slice(last + 1) !== action) return false;
-    return matches(grant.slice(first + 1, last), name);
+    if (grant.length < start.length + end.length || !grant.startsWith(start) || !grant.endsWith(end)) return false;
+    return matches(grant.slice(start.length, -end.length), name);
   });
 }
 
@@ -18,8 +16,8 @@ export function allows(grants: readonly string[], ecosystem: Ecosystem, name: st
  * the name, so no pattern is slow.
  */
 export function matches(pattern: string, name: string): boolean {
+  if (!pattern.includes("*")) return pattern === name;
   const [head = "", ...rest] = pattern.split("*");
-  if (rest.length === 0) return pattern === name;
   const tail = rest.pop() ?? "";
   if (!name.startsWith(head) || name.length < head.length + tail.length || !name.endsWith(tail)) return false;
   let at = head.length;

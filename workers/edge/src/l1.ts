@@ -46,6 +46,8 @@ const STORED: View = { kind: "objects" };
 const FIRST_BYTE_MILLISECONDS = 30_000;
 const CHECK_MILLISECONDS = 1_000; // the time between two checks for requests that have waited too long
 const firstByteLimit = new SharedLimit(FIRST_BYTE_MILLISECONDS, CHECK_MILLISECONDS, systemClock);
+// Matches keys of objects in which encodeURIComponent changes no part of the path.
+const UNRESERVED = /^[\w.~!*'()/-]*$/;
 const PATH = /^\/(?:(objects)|(filtered|refusals)\/((?:none|[0-9a-f]{64})(?:\.[0-9a-f]{64})?(?:~[0-9a-f]{1,6})?))\/(.+)$/;
 
 /**
@@ -109,7 +111,7 @@ function bypassed(answer: Response | undefined): Response | undefined {
  */
 export function pathOf(key: string, view = STORED): string {
   const start = view.kind === "objects" ? "/objects/" : `/${view.kind}/${view.policy}/`;
-  return start + key.split("/").map(encodeURIComponent).join("/");
+  return start + (UNRESERVED.test(key) ? key : key.split("/").map(encodeURIComponent).join("/"));
 }
 
 /**
