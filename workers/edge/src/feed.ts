@@ -60,11 +60,13 @@ export class Feed<T> {
    * the runtime cancels a fetch when the request that started the fetch ends.
    */
   async current(access: FeedAccess, now: () => number): Promise<Current<T>> {
-    const age = this.#age(now());
-    const pause = now() - this.#attempt;
+    const started = now();
+    const age = this.#age(started);
+    if (age <= REFRESH_AGE_MILLISECONDS) return { document: this.#last?.document, age };
+    const pause = started - this.#attempt;
     if (age > MAX_AGE_MILLISECONDS) {
       if (!this.#failing || pause >= PAUSE_MILLISECONDS) await this.#refreshInTime(access, now);
-    } else if (age > REFRESH_AGE_MILLISECONDS && pause >= BACKGROUND_PAUSE_MILLISECONDS) {
+    } else if (pause >= BACKGROUND_PAUSE_MILLISECONDS) {
       access.waitUntil(this.#refresh(access, now));
     }
     return { document: this.#last?.document, age: this.#age(now()) };
