@@ -62,7 +62,7 @@ export async function serveAuthorized(authorized: AuthorizedRequest, policies: C
   // `read` fetches a policy or a data set of advisories. For most requests, the worker does not call `read`, because
   // the isolate has these documents in memory.
   const read: Read = (key) => l1Of(authorized, DEFAULT_FLAGS)()(key, "GET", {});
-  const latest = await latestPolicies(policies, entryIn(bindings), Date.now());
+  const latest = await latestPolicies(policies, entryIn(bindings), started);
   const inForce = await policyInForce(latest.policies, read);
   const assignment = variantOf(inForce?.policy.experiments ?? [], subject);
   const named = await policyOfVariant(assignment.flags.policy, inForce, read);
@@ -89,7 +89,7 @@ function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null
 }
 
 /** Answers an authorized request as the edge policy decides: with the object, with a filtered document, or with 403. */
-async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<Response> {
+function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<Response> {
   const { wanted, request, bindings } = authorized;
   const { rules, flags } = terms;
   const l1 = l1Of(authorized, flags);
@@ -101,11 +101,23 @@ async function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<R
   const remember = (answer: Response): void => void (found.inMemory = answer);
   const tiers = (view?: View): L1 =>
     view === undefined ? fromMemory(stored, memoryLimitsIn(bindings.MEMORY), headersOf, remember) : l1(view);
-  const serve = async (view?: View): Promise<Response> =>
+  const serve = (view?: View): Promise<Response> =>
     bindings.REDIRECT_TO_L1 === undefined
       ? object(authorized, withPrefetches(tiers(view), authorized, terms), found)
-      : redirectToL1(wanted, request, placeOf(request, Date.now()), flags, view);
-  if (rules === undefined) return serve();
+      : Promise.resolve(redirectToL1(wanted, request, placeOf(request, Date.now()), flags, view));
+  return rules === undefined ? serve() : ruled(authorized, rules, l1, serve);
+}
+
+/**
+ * Answers an authorized request to which rules of the edge policy apply. `l1` selects how to read L1, the cache at the
+ * edge, and `serve` answers with the object in the form that the rules allow.
+ */
+async function ruled(
+  { wanted }: AuthorizedRequest,
+  rules: RuleSet,
+  l1: (view?: View) => L1,
+  serve: (view?: View) => Promise<Response>,
+): Promise<Response> {
   const refusals = readerOf(l1({ kind: "refusals", policy: rules.id }));
   const ruling = await rulingOn(wanted, rules, readerOf(l1()), refusals, Date.now());
   if (ruling.kind === "refused") return failure(wanted.ecosystem, 403, ruling.message);

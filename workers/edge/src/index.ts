@@ -40,30 +40,35 @@ const knownRoutes = new KnownRoutes();
 const knownTokens = new KnownTokens();
 
 export default {
-  async fetch(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
+  fetch(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
     const known = knownRoutes.routeOf(request.url);
-    if (known !== undefined && READS.includes(request.method)) return served(known, request, bindings, ctx);
-    const url = new URL(request.url);
-    if (url.pathname === PURGE_PATH) return purgeAnswer(request, entrypointsOf(ctx).Objects, bindings.PURGE_KEY, Date.now());
-    if (url.pathname === FEED_HEALTH_PATH) return feedHealth(request, bindings, ctx);
-    const wanted = route(url, request.headers.get("accept") ?? "");
-    if (wanted.kind === "health") return new Response("ok\n");
-    const methods = wanted.kind === "token" ? [...READS, "POST"] : READS;
-    const isSupported = methods.includes(request.method);
-    const ecosystem = ecosystemOf(wanted);
-    if (wanted.kind === "unknown" && (isSupported || (ecosystem !== "pypi" && wanted.change === undefined))) {
-      return failure(ecosystem, 404, wanted.reason ?? "no such resource");
-    }
-    if (wanted.kind === "unknown") return notSupported(request.method, ecosystem, methods, wanted.change);
-    if (!isSupported) return notSupported(request.method, ecosystem, methods);
-    if (wanted.kind === "invalid") return ociFailure(wanted.status, wanted.code, wanted.message);
-    if (wanted.kind === "redirect") {
-      return new Response(null, { status: 301, headers: { location: wanted.location } });
-    }
-    knownRoutes.remember(request.url, wanted);
-    return served(wanted, request, bindings, ctx);
+    const isKnown = known !== undefined && READS.includes(request.method);
+    return isKnown ? served(known, request, bindings, ctx) : routed(request, bindings, ctx);
   },
 } satisfies ExportedHandler<Bindings>;
+
+/** Answers a request for a URL whose route the isolate does not remember. */
+async function routed(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
+  const url = new URL(request.url);
+  if (url.pathname === PURGE_PATH) return purgeAnswer(request, entrypointsOf(ctx).Objects, bindings.PURGE_KEY, Date.now());
+  if (url.pathname === FEED_HEALTH_PATH) return feedHealth(request, bindings, ctx);
+  const wanted = route(url, request.headers.get("accept") ?? "");
+  if (wanted.kind === "health") return new Response("ok\n");
+  const methods = wanted.kind === "token" ? [...READS, "POST"] : READS;
+  const isSupported = methods.includes(request.method);
+  const ecosystem = ecosystemOf(wanted);
+  if (wanted.kind === "unknown" && (isSupported || (ecosystem !== "pypi" && wanted.change === undefined))) {
+    return failure(ecosystem, 404, wanted.reason ?? "no such resource");
+  }
+  if (wanted.kind === "unknown") return notSupported(request.method, ecosystem, methods, wanted.change);
+  if (!isSupported) return notSupported(request.method, ecosystem, methods);
+  if (wanted.kind === "invalid") return ociFailure(wanted.status, wanted.code, wanted.message);
+  if (wanted.kind === "redirect") {
+    return new Response(null, { status: 301, headers: { location: wanted.location } });
+  }
+  knownRoutes.remember(request.url, wanted);
+  return served(wanted, request, bindings, ctx);
+}
 
 /**
  * Answers a request for a valid route. The status is 503 if the worker cannot decide whether the client's token is
@@ -98,14 +103,15 @@ async function serveProtected(
   // Only image clients get sessions from the token endpoint, so the worker accepts a session only for images.
   const usable = credential.kind === "token" || (credential.kind === "session" && wanted.ecosystem === "oci");
   const scope = wanted.kind === "object" && wanted.ecosystem === "oci" ? scopeOf(wanted.name) : undefined;
-  const error = isBearer(header) ? "invalid_token" : undefined;
-  if (!usable) return unauthorized(wanted.ecosystem, hostname, { scope, error });
+  const invalid = (): Response =>
+    unauthorized(wanted.ecosystem, hostname, { scope, error: isBearer(header) ? "invalid_token" : undefined });
+  if (!usable) return invalid();
   const policies = currentOf(policiesFeed, bindings, ctx);
   const sources = sourcesOf(bindings, ctx);
-  const holder = await entitlementOf(credential.digest, sources, Date.now());
+  const holder = await entitlementOf(credential.digest, sources, started);
   if (!holder) {
     const refused = await tooManyFailures(request, wanted.ecosystem, bindings);
-    return refused ?? unauthorized(wanted.ecosystem, hostname, { scope, error });
+    return refused ?? invalid();
   }
   if (known === undefined && credential.kind === "token") knownTokens.remember(header, credential.digest);
   const flooded = await tooManyRequests(credential.digest, wanted.ecosystem, bindings);
@@ -160,8 +166,8 @@ function sourcesOf(bindings: Bindings, ctx: ExecutionContext): Sources {
   return { store: bindings.ENTITLEMENTS, api: metadataApiOf(bindings), revocations, waitUntil: (work) => ctx.waitUntil(work) };
 }
 
-async function currentRevocations(bindings: Bindings, ctx: ExecutionContext): Promise<Current<Revocations>> {
-  if (metadataApiOf(bindings) === undefined) return { document: NO_REVOCATIONS, age: 0 };
+function currentRevocations(bindings: Bindings, ctx: ExecutionContext): Promise<Current<Revocations>> {
+  if (metadataApiOf(bindings) === undefined) return Promise.resolve({ document: NO_REVOCATIONS, age: 0 });
   return currentOf(revocationsFeed, bindings, ctx);
 }
 
@@ -169,8 +175,8 @@ async function currentRevocations(bindings: Bindings, ctx: ExecutionContext): Pr
  * Returns the current document of a feed, which the metadata API serves. The document is undefined for a stack without
  * a metadata API. Never throws an error.
  */
-async function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionContext): Promise<Current<T>> {
-  if (metadataApiOf(bindings) === undefined) return { document: undefined, age: Infinity };
+function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionContext): Promise<Current<T>> {
+  if (metadataApiOf(bindings) === undefined) return Promise.resolve({ document: undefined, age: Infinity });
   // `entrypointsOf(ctx).Feeds` makes a new stub each time, and most requests fetch no feed document. The stub is
   // therefore made only when `fetch` is called.
   const access: FeedAccess = { fetch: (name) => fetchFeed(entrypointsOf(ctx).Feeds, name), waitUntil: (work) => ctx.waitUntil(work) };

@@ -16,7 +16,7 @@ const FAILURE_SECONDS = 60;
  * Counts a request with a token that is unknown, revoked or expired. Returns 429 if the client's address has sent too
  * many such requests, and undefined otherwise. Requests with valid tokens from the same address are unaffected.
  */
-export async function tooManyFailures(
+export function tooManyFailures(
   request: Request,
   ecosystem: Ecosystem | undefined,
   { FAILED_TOKENS: limit }: Pick<Bindings, "FAILED_TOKENS">,
@@ -29,7 +29,7 @@ export async function tooManyFailures(
  * Counts a request with a valid token. Returns 429 if there are too many requests with this token, and undefined
  * otherwise.
  */
-export async function tooManyRequests(
+export function tooManyRequests(
   digest: string,
   ecosystem: Ecosystem | undefined,
   { TOKEN_REQUESTS: limit }: Pick<Bindings, "TOKEN_REQUESTS">,
