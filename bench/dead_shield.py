@@ -45,8 +45,8 @@ _RECOVERY_SECONDS = 120
 
 
 class Bench:
-    """Simulates installs of packages on a running sandbox (the emulated clouds on this machine). The client is near the
-    two shields (regional caches) of one region.
+    """Simulates installs of packages on a running sandbox (the emulated clouds on this machine). The client is near two
+    shields (regional caches), one of which `install` can freeze.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:

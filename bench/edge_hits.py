@@ -169,8 +169,8 @@ class Bench:
         return Measured(rate, (self._processor_seconds(copy) - before) * 1e6 / answers)
 
     def seconds_to_start(self, copy: Copy) -> float:
-        """Starts another workerd process with the same configuration as `copy`. Returns the seconds until the process
-        has started.
+        """Starts another workerd process with the same configuration as `copy`, a workerd process of this benchmark.
+        Returns the number of seconds until the new process has started.
         """
         return seconds_to_start(self._directory(copy), copy, self._address)
 

@@ -33,9 +33,9 @@ class GoogleAccessArgs:
 class GoogleAccess(pulumi.ComponentResource):
     """The workload identity pool and its provider, and a service account for each GitHub environment.
 
-    Only jobs of an account's own GitHub environment can act as the account. This component gives the accounts no roles
-    in the project, because the required roles depend on the resources of the stack. `provider` is the full name of the
-    provider. `accounts` maps each GitHub environment to the email address of its account.
+    Only jobs of a GitHub environment can use the environment's service account. This component grants the service
+    accounts no roles in the project, because the required roles depend on the resources of the stack. `provider` is the
+    full name of the provider. `accounts` maps each GitHub environment to the email address of its account.
     """
 
     provider: pulumi.Output[str]

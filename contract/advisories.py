@@ -18,9 +18,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# The name of a database item with the digests of the latest advisory data sets. The item is in the partition of the
-# edge policy. The edge worker gets these digests and the edge policy's digests from one document, the feed of the edge
-# policy.
+# The name of the database item that contains the digests of the latest advisory data sets. The item is in the same
+# partition as the edge policy: one feed document tells the edge worker the digests of the data sets and of the edge
+# policies.
 CURRENT = "data-sets"
 
 # How many of the newest advisory data sets (known malware and vulnerabilities of packages) the edge worker learns of.

@@ -28,8 +28,8 @@ def read_change(change: Mapping[str, Any]) -> Record:
 
 
 def deleted(last: Record) -> Record:
-    """Returns a token record that revokes a token. The database item of the token was deleted, and `last` is the
-    token's last record. The version of the new record is one higher than that of `last`.
+    """Returns the token record that revokes a token whose database item was deleted. `last` is the token's last record.
+    The returned record has the next higher version, so it replaces `last` at the edge.
     """
     return Record(last.digest, last.version + 1, last.kept_until, None)
 
@@ -47,10 +47,10 @@ def newest(records: Iterable[Record]) -> dict[str, Record]:
 
 def to_write(records: Iterable[Record], held: Mapping[str, str], now: float) -> list[Record]:
     """Returns the token records to write to Workers KV. `held` maps the key of each existing entry in Workers KV to the
-    text of the entry.
+    content of the entry.
 
-    The function leaves out a record whose entry in `held` has a higher version, and a record whose time `kept_until`
-    has passed. It includes a record that has the same version as its entry: `held` may come from a cache, so the
+    The function leaves out records that are older than their entries in `held`, and records whose time `kept_until` has
+    passed. It includes a record with the same version as its entry, because `held` may come from a cache and the
     current entry in Workers KV may differ.
     """
     return [

@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Any, cast
 
 # The partition of the metadata database that holds tokens. The name of a token's item is the SHA-256 digest of the
-# token's text, in hex.
+# token, in hex.
 PARTITION = "tokens"
 
 # The keys of token entries in Workers KV begin with this prefix, and end with the token's digest.
@@ -161,8 +161,8 @@ def decode_image(image: Image) -> Record:
 
 
 def decode_row(digest: Any, document: Any, version: Any, expires: Any) -> Record:
-    """Returns the token record in a row of Spanner's table `items`. The arguments are the row's columns in the form
-    that Spanner's JSON gives them.
+    """Returns the token record in a row of Spanner's table `items`. The arguments are the columns of the row as Spanner
+    represents them in JSON: numbers and times are strings.
 
     Raises MalformedRecord if the row cannot be decoded.
     """
@@ -177,10 +177,10 @@ def decode_row(digest: Any, document: Any, version: Any, expires: Any) -> Record
 
 
 def encode_entry(record: Record) -> str:
-    """Returns the text of a token's entry in Workers KV, as the edge worker reads it (docs/contracts.md, "Tokens and
-    grants").
+    """Returns the content of a token's entry in Workers KV, in the format that the edge worker reads
+    (docs/contracts.md, "Tokens and grants").
 
-    The same record always gives the same text.
+    The same record always gives the same string.
     """
     known: dict[str, Any] = {"version": ENTRY_FORMAT, "revision": record.version}
     known |= {"revoked": True} if record.entitlement is None else _encode_entitlement(record.entitlement)

@@ -20,9 +20,9 @@ _COMPUTE = "https://compute.googleapis.com/compute/v1"
 _TIMEOUT_SECONDS = 30
 # The quota CPUS limits the processors of the machine series N1 (Compute Engine, "Allocation quotas": CPU quota).
 _FIRST_SERIES = "n1"
-# The machine series of Compute Engine in which a stack adds one local SSD to each machine. The machine types of other
-# series include local disks. Compute Engine counts included disks for a quota that its API does not list. The check of
-# quotas therefore ignores included disks.
+# The Compute Engine machine series in which a stack adds one local SSD to each machine. The machine types of other
+# series include local disks. Included disks count against a quota that Compute Engine's API does not list, so the quota
+# check ignores them.
 _ADDED_DISKS = ("n1", "n2", "n2d", "g2")
 _LOCAL_SSD_GB = 375
 

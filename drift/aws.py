@@ -139,8 +139,8 @@ def _roles(prefix: str, tags: Mapping[str, str]) -> Iterator[str]:
     iam = _client("iam", _GLOBAL)
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
-            # A role whose name begins with this stack's prefix can belong to another stack: the names of the roles of
-            # `prod-2` also begin with the prefix of `prod`. The role's tags therefore decide.
+            # The prefix alone does not identify the stack: the names of the roles of `prod-2` also begin with the
+            # prefix of `prod`. The role's tags therefore decide whether the role belongs to this stack.
             if role["RoleName"].startswith(f"{prefix}-"):
                 has = iam.list_role_tags(RoleName=role["RoleName"])["Tags"]
                 if tags.items() <= {each["Key"]: each["Value"] for each in has}.items():

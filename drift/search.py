@@ -40,12 +40,12 @@ def _has_tags(inputs: Inputs, listed: list[dict[str, str]]) -> bool:
 
 
 def _ec2(operation: str, members: str, id: str, /, **fields: str) -> Callable[[Inputs], Found]:
-    """Returns a function that takes the inputs of a resource, and searches for EC2 resources with the same tags and
-    inputs.
+    """Returns a function that takes the inputs of a Pulumi resource, and yields the IDs of the EC2 resources that have
+    the same tags and inputs.
 
     `fields` maps names of inputs to names of fields in the API's response. The search compares only inputs that have a
-    value. If a field is missing in the response, the search treats it as equal, because AWS sets some fields later. For
-    example, an address has no machine before it is attached.
+    value. It treats a field that is missing in the response as equal, because AWS sets some fields later. For example,
+    an Elastic IP address has no instance before it is attached to one.
     """
 
     def search(inputs: Inputs) -> Found:

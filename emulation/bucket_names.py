@@ -24,8 +24,9 @@ _S3_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _S3_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _NOT_ON_GOOGLE = re.compile(r"^goog|g[o0][o0]g[l1]e")
 
-# Bucket names that belong to other accounts in the emulated clouds. A stack would use these names if its configuration
-# did not add the organization's name. On the real clouds, another user of this project may own such buckets.
+# Bucket names that belong to other accounts in the emulated clouds. They are the names that a stack would use if its
+# config did not add the name of the organization. On the real clouds, another user of this project may own these
+# buckets.
 _TAKEN = re.compile(rf"artifact-edge-[a-z0-9]+(-standby|-code)?(-logs)?-({'|'.join(REGIONS)})")
 # The names of two buckets with public data sets, on S3 and on Cloud Storage (Registry of Open Data on AWS; Cloud
 # Storage, "Public datasets"). Other accounts own these buckets on the real clouds too. The tests in `probes/` use the

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-# The path at which tests read how many requests each stored object received. GET returns `{"<bucket>/<key>": {"GET":
-# 1}}`. With `?prefix=`, GET returns only keys with that prefix. DELETE sets all counts to zero.
+# The URL path at which tests read how many requests the emulated storage has received for each object. GET returns
+# `{"<bucket>/<key>": {"GET": 1}}`. With `?prefix=`, GET returns only keys with that prefix. DELETE sets all counts to
+# zero.
 PATH = "/_artifact-edge/requests"
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

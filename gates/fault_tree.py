@@ -37,8 +37,8 @@ class Part:
 
 
 def broken(part: Part, lost: Losses) -> str | None:
-    """Returns why a part of a read path fails after the losses `lost`, or None if the part works. A part fails if it is
-    lost itself, or if all alternatives for one of its needs fail.
+    """Returns why a part of a read path fails after the losses `lost`, or None if the part works. A part fails if one
+    of the losses takes it down, or if all alternatives for one of its needs fail.
     """
     hit = sorted(part.lost_with & lost)
     if hit:

@@ -59,8 +59,8 @@ ACCELERATOR = "aws:globalaccelerator/accelerator:Accelerator"
 LISTENER = "aws:globalaccelerator/listener:Listener"
 ENDPOINT_GROUP = "aws:globalaccelerator/endpointGroup:EndpointGroup"
 
-# Resource types of certificates and trust stores. A tier (a part of the network, such as the edge) presents a
-# certificate to clients or to other tiers. A tier checks the certificates of other tiers with a trust store.
+# Pulumi types of certificates and trust stores. A tier (a part of the network, such as the edge) presents a certificate
+# to clients or to other tiers, and verifies the certificates of other tiers against a trust store.
 CERTIFICATES = frozenset(
     {
         "aws:acm/certificate:Certificate",

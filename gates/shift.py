@@ -112,8 +112,8 @@ def _arrive(
     for split in _of_host(host, splits):
         for target, part in split.items():
             name = _host_in(target)
-            # The same clients look up several record types of `host`, such as A and AAAA. A sum over the record types
-            # would include these clients twice.
+            # A client looks up several record types of `host`, such as A and AAAA. The function takes the maximum over
+            # the record types, because a sum would count the client several times.
             onwards[name] = max(onwards.get(name, 0.0), part)
     for name, part in onwards.items():
         if name not in (host, *via) and _of_host(name, splits):

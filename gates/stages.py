@@ -1,10 +1,10 @@
 """Splits a plan into several runs of `pulumi up` if the plan gate refuses the whole plan. The operator starts the runs
 one after the other, each with its own `--target` options.
 
-The order is: new resources, certificates, machines in waves, DNS and load balancers, and removals. If one DNS name
-points to a second DNS name, the second name changes first, because it is nearer to the servers. Resources that change
-only because of a replaced resource are in the same run as the replacement. A deleted resource is in the same run as the
-last resource that used it, or in a later run.
+The order is: new resources, certificates, machines in waves, DNS and load balancers, and removals. If a DNS name points
+to a second DNS name, the second name changes first. Resources that change only because of a replaced resource are in
+the same run as the replacement. A deleted resource is in the same run as the last resource that used it, or in a later
+run.
 """
 
 from __future__ import annotations

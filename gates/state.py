@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-# The Pulumi engine writes a secret in a state as an object. This object has a member whose name is `_SIGNATURE` and
-# whose value is `_SECRET` (pulumi/pulumi, sdk/go/common/resource: SigKey and SecretSig).
+# In a state, the Pulumi engine represents a secret as an object with the member `_SIGNATURE`, which has the value
+# `_SECRET` (pulumi/pulumi, sdk/go/common/resource: SigKey and SecretSig).
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 
@@ -31,11 +31,11 @@ class StateError(Exception):
 
 
 def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    """Returns an exported Pulumi state without any secret. `secrets` maps the name of each known secret to its value.
-    In the returned state, a placeholder with the name replaces each of these values.
+    """Returns an exported Pulumi state without secrets. `secrets` maps the names of known secrets to their values. In
+    the returned state, a placeholder that contains the secret's name replaces each of these values.
 
-    The export must contain secrets in plain text (`--show-secrets`), because this function finds a secret's name by its
-    value. Encrypted secrets are removed. Raises StateError if the export has no resources.
+    The export must contain secrets in plain text (`--show-secrets`), because this function recognizes a known secret by
+    its value. It removes encrypted secrets. Raises StateError if the export has no resources.
     """
     names: dict[str, str] = {}
     for name, value in secrets.items():
@@ -82,7 +82,7 @@ def write(state: Mapping[str, Any], file: Path) -> None:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Returns the Pulumi state in a file that the function `write` has written."""
+    """Reads a Pulumi state from a file that the function `write` of this module has written."""
     return json.loads(gzip.decompress(file.read_bytes()))
 
 

@@ -21,9 +21,9 @@ _NAMED = 4
 
 
 def tier_of(resource: Resource) -> str:
-    """Returns the tier (a part of the stack) that a resource belongs to. The tier is the module in the type of the
-    innermost component that contains the resource: `dns` for a component of type `artifact-edge:dns:Dns`. A resource
-    outside all components belongs to the tier `stack`.
+    """Returns the tier (a part of the stack) that a resource belongs to. The type of the innermost component that
+    contains the resource names the tier in its second part: `dns` in `artifact-edge:dns:Dns`. A resource outside all
+    components belongs to the tier `stack`.
     """
     chain = resource.urn.split("::")[2].split("$")
     return chain[-2].split(":")[1] if len(chain) > 1 and ":" in chain[-2] else "stack"

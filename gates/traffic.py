@@ -15,8 +15,8 @@ from gates.resource_types import BALANCERS, RECORDS
 # Maps each target of DNS records or load balancers to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
 
-# The suffix of those keys in the result of `splits` that describe accelerators. The rest of such a key is a DNS name
-# that resolves to the accelerator. The value is the share of clients that the accelerator sends to each region.
+# In the result of `splits`, the keys with this suffix describe accelerators. The rest of such a key is a DNS name that
+# resolves to the accelerator. The value says which share of its clients the accelerator sends to each region.
 DIALS = " traffic dials"
 
 # The plan gate checks a Pulumi plan before `pulumi up`. It treats two shares of clients as equal if their difference is
@@ -52,9 +52,9 @@ def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str
 
 
 def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits) -> dict[str, Split]:
-    """Returns how clients are split among targets, as a mapping from keys to splits. A split maps each target to its
-    share of the clients. A key is a DNS name with a record type (such as `packages.example.com CNAME`), a load
-    balancer, or a name that leads to an accelerator.
+    """Returns how clients are split among targets. The result has one split for each DNS name with its record type
+    (such as the key `packages.example.com CNAME`), for each load balancer, and for each DNS name of an accelerator
+    (with the suffix DIALS). A split maps each target to its share of the clients.
 
     The result contains the DNS names in `names`, and all DNS names whose records have a routing policy. If `names` is
     empty, the result contains all DNS names.

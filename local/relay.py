@@ -18,7 +18,7 @@ class PortTaken(Exception):
 def forward(address: str, port: int, target: tuple[str, int]) -> None:
     """Forwards connections from `port` of `address` to `target` until the process receives SIGINT or SIGTERM.
 
-    Raises PortTaken when the function cannot listen.
+    Raises PortTaken when the function cannot listen on the port.
     """
     asyncio.run(_forward(address, port, target))
 

@@ -64,8 +64,8 @@ def load(sandbox: TemporarySandbox, stack: str, file: Path) -> None:
     """
     config = yaml.safe_load((sandbox.project / "stacks" / f"Pulumi.{stack}.yaml").read_text())
     restored = state.restore(state.read(file), secrets_of(sandbox.clouds, stack))
-    # Pulumi imports a state only if the state names a secrets provider, which can decrypt it. The next lines therefore
-    # add the stack's secrets provider to the state.
+    # Pulumi imports a state only if it names the secrets provider that can decrypt its secrets. The next lines
+    # therefore add the stack's secrets provider to the state.
     provider = {"type": "passphrase", "state": {"salt": config["encryptionsalt"]}}
     restored["deployment"]["secrets_providers"] = provider
     imported = sandbox.clouds.path("import.json")

@@ -11,8 +11,8 @@ from probes.fact import Fact, Probe
 from probes.zone import Zone
 
 _LIMIT = 2
-# The probe makes more calls than the binding's rate limit allows, because Cloudflare lets a few calls above the limit
-# pass (Workers, "Rate Limiting": "Accuracy").
+# The number of calls that the probe makes. It is much higher than the rate limit of the binding, because Cloudflare
+# lets some calls above the limit pass (Workers, "Rate Limiting": "Accuracy").
 _CALLS = 50
 _SCRIPT = """
 export default {

@@ -89,7 +89,7 @@ class Recording:
 
 
 def read(file: Path) -> list[Answer]:
-    """Reads the cloud's responses that a probe has recorded in a file."""
+    """Reads the responses of a cloud that a probe has recorded in a file."""
     return [Answer(**answer) for answer in json.loads(file.read_text())["answers"]]
 
 

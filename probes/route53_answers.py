@@ -19,8 +19,7 @@ from probes.route53 import HostedZone
 _PAUSE_SECONDS = 0.25
 _ANSWERS = 10
 
-# Locations of geolocation records, from the most specific to the least specific. Each of them includes Northern
-# Virginia.
+# The locations of geolocation records that all include Northern Virginia, from the most specific to the least specific.
 _PLACES = {
     "state": {"CountryCode": "US", "SubdivisionCode": "VA"},
     "country": {"CountryCode": "US"},
@@ -42,7 +41,7 @@ def _near(bias: int = 0) -> dict[str, Any]:
 
 
 def _far(bias: int = 0) -> dict[str, Any]:
-    """Returns a location that is twice as far from Northern Virginia as `_near()`."""
+    """Returns a location that is twice as far from Northern Virginia as the location that `_near` returns."""
     return _at("-102.6", bias)
 
 

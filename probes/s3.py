@@ -85,8 +85,8 @@ def _conditional_reads(account: AwsAccount) -> Iterator[Fact]:
 def _long_keys(account: AwsAccount) -> Iterator[Fact]:
     s3, bucket = account.client("s3"), account.bucket("keys", is_versioned=False)
     for size, expected in ((_MOST_KEY_BYTES, (404, "NoSuchKey")), (_MOST_KEY_BYTES + 1, (400, "KeyTooLongError"))):
-        # The key has one character fewer than bytes, because é takes two bytes in UTF-8. The two answers therefore show
-        # that S3 counts bytes.
+        # In UTF-8, é takes two bytes, so the key has one character fewer than bytes. If S3 counted characters and not
+        # bytes, it would accept both keys.
         found = answer(s3.get_object, Bucket=bucket, Key="é" + "k" * (size - 2))
         yield Fact(f"S3 answers {' '.join(map(str, expected))} to a key of {size} bytes", found == expected, str(found))
 

@@ -1,5 +1,5 @@
 """Probe of the firewall rules of a Cloudflare zone. Checks how many rules a zone can have, how long a rule can be, and
-which requests rules refuse. Also checks which fields of a rule contain the path of a URL as the client sent it, and
+which requests the rules refuse. Also checks which fields of a rule contain the path of a URL as the client sent it, and
 which fields contain the normalized path.
 
 The zone must not have custom rules or rate limiting rules of its own. Each phase of a zone can have only one ruleset,

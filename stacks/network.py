@@ -67,7 +67,7 @@ def compose(stack: Stack) -> None:
     dns = create_dns(stack, edge, nodes)
     create_shield_certificate(stack, identities, dns)
 
-    # The next component creates the PoPs on machines of our own. They run the same edge worker as Cloudflare's PoPs.
+    # Creates PoPs on machines of our own, which run the same edge worker as Cloudflare's PoPs.
     pops = create_pops(stack, bundle, pop_nodes, nodes, objects, metadata, metadata_api, dns) if pop_nodes else None
 
     # The token sync copies tokens to Workers KV. When packages change, the outbox relay updates documents and purges

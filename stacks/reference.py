@@ -55,7 +55,7 @@ _LISTED: Mapping[Any, str] = {
 
 
 def page() -> str:
-    """Returns the text of the documentation page docs/configuration.md."""
+    """Returns the content of the documentation page docs/configuration.md."""
     return _HEAD + "\n".join([*_rows(StackConfig, f"{NAMESPACE}:"), "", *_environments()]) + "\n"
 
 

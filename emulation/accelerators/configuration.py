@@ -12,7 +12,7 @@ import boto3
 
 from emulation.dns.health import Check
 
-# The only region in which the API of Global Accelerator answers requests.
+# The only region that serves the API of Global Accelerator.
 _API_REGION = "us-west-2"
 
 

@@ -1,8 +1,8 @@
 """Evaluates CloudWatch alarms and notifies SNS topics; moto 5.2 only stores alarms.
 
 An alarm evaluates only periods that have ended. A new alarm starts in the state INSUFFICIENT_DATA, and an alarm whose
-settings change keeps its state. When the state of an alarm changes, the alarm sends a message in CloudWatch's format to
-its SNS topics for the new state.
+settings change keeps its state. When the state of an alarm changes, the SNS topics that the alarm names for the new
+state get a message in CloudWatch's format.
 """
 
 from __future__ import annotations

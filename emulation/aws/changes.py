@@ -21,9 +21,9 @@ import httpx
 from emulation.aws.api_calls import signed_service
 from emulation.origin_requests import Application
 
-# The URL path that serves a JSON object with one value for each service and region, such as `{"ec2": {"us-east-1":
-# "6f0…:12"}}`. A value is an opaque string, which differs after each change and also after a restart of the emulated
-# AWS.
+# The URL path at which other processes poll the counts. The response is a JSON object with one opaque string for each
+# service and region, such as `{"ec2": {"us-east-1": "6f0…:12"}}`. A string differs after each change, and also after a
+# restart of the emulated AWS.
 PATH = "/_artifact-edge/changes"
 
 _COUNTED = frozenset({"ec2", "events", "globalaccelerator", "lambda", "route53"})

@@ -36,8 +36,8 @@ _OF_BOUNDARY = frozenset(
 
 
 def condition_values(call: ApiCall, resource: str) -> Mapping[str, Values]:
-    """Returns the values of IAM condition keys for an API call that acts on a resource. `resource` is the ARN of the
-    resource.
+    """Returns the values of all IAM condition keys that the emulation supports for an API call. `resource` is the ARN
+    of the resource that the call acts on.
     """
     return {
         **request_tags(call),

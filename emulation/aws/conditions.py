@@ -67,10 +67,9 @@ def _holds(
 ) -> bool:
     """Returns whether a request meets one condition of an IAM policy.
 
-    The request meets the condition if one of its values for the key matches. If the operator is negated, the request
-    meets the condition if no value matches. If the operator begins with `ForAllValues`, every value must match. A
-    request without the key meets a condition whose operator is negated, ends in `IfExists` or begins with
-    `ForAllValues`.
+    If the request has the condition's key, at least one of the key's values must match. If the operator is negated, no
+    value may match. If the operator begins with `ForAllValues`, all values must match. A request without the key meets
+    the condition only if the operator is negated, ends in `IfExists` or begins with `ForAllValues`.
     """
     plain = operator.removeprefix(_FOR_ALL).removesuffix(_IF_EXISTS)
     matches = _MATCHES.get(_NEGATED.get(plain, plain))

@@ -116,9 +116,9 @@ def _apply(change: _Change) -> None:
 
 
 def _ignore(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
-    """Does nothing. `tables.write_item` usually notifies the code that copies a write to the other replicas. When the
-    write is itself such a copy, it calls this function instead. Otherwise, the replicas would copy the write to each
-    other endlessly.
+    """Ignores the notification of a write. Usually, `tables.write_item` notifies the function that copies the write to
+    the other replicas. If the write is itself such a copy, it calls this function instead, because the replicas would
+    otherwise copy the write to each other endlessly.
     """
 
 

@@ -27,7 +27,8 @@ class NetworkPath:
 
 
 def path_to_s3(address: str, bucket_region: str) -> NetworkPath:
-    """Returns the network path of a request from `address` to an S3 bucket: through a VPC endpoint or not.
+    """Returns the network path of a request from `address` to an S3 bucket: either through a VPC endpoint or from a
+    public address.
 
     If the route table of a machine's subnet has a VPC endpoint, the machine reaches the S3 of its own region through
     this endpoint. A request through a VPC endpoint has no source address (S3 User Guide, "Controlling access from VPC

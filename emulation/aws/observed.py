@@ -56,8 +56,9 @@ class RequestOutcomes:
 
 
 class ServiceMetrics:
-    """Publishes CloudWatch metrics of SQS queues, S3 requests and S3 replication. `waiting` returns the objects that S3
-    has not replicated yet."""
+    """Publishes the metrics of SQS queues, S3 requests and S3 replication to the emulated CloudWatch. `waiting` returns
+    the objects that S3 still has to replicate.
+    """
 
     def __init__(self, outcomes: RequestOutcomes, waiting: Callable[[], Sequence[Waiting]]) -> None:
         self._outcomes = outcomes

@@ -3,7 +3,7 @@ invalid locations, which Route 53 refuses.
 
 Sources: Route 53 API Reference, "GeoLocation", "GeoProximityLocation", "Coordinates" and "ResourceRecordSet"; AWS's
 model of the API in botocore (the limits of a bias, and the patterns of coordinates); Route 53 Developer Guide, "Quotas
-on records". The documents name the errors `InvalidInput` and `InvalidChangeBatch`, but not their texts.
+on records". The documents name the errors `InvalidInput` and `InvalidChangeBatch`, but do not quote the error messages.
 """
 
 from __future__ import annotations

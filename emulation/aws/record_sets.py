@@ -4,8 +4,8 @@ the locations of geoproximity records, which moto drops.
 
 Sources: Route 53 API Reference, "ResourceRecordSet" (record sets of one name and type have one routing policy, and an
 alias has the type of its target) and "ChangeResourceRecordSets" (a batch is applied as a whole or not at all); Route 53
-Developer Guide, "Supported DNS record types" (a name with a CNAME record has no record of another type). The texts of
-the errors come from reports of users: kubernetes-sigs/external-dns, issue 2863; gardener/external-dns-management, issue
+Developer Guide, "Supported DNS record types" (a name with a CNAME record has no record of another type). Users quote
+the error messages in these reports: kubernetes-sigs/external-dns, issue 2863; gardener/external-dns-management, issue
 513; rust-lang/simpleinfra, pull request 907.
 """
 
@@ -86,8 +86,8 @@ def _change_record_sets(backend: Route53Backend, zoneid: str, change_list: list[
 
 
 def _keep_locations(zone: FakeZone, change_list: list[dict[str, Any]]) -> None:
-    """Adds the locations of geoproximity records to the record sets that moto has created for a batch of changes. moto
-    writes each attribute of a record set into its answers, so clients see these locations.
+    """Adds the locations of geoproximity records, which moto drops, to the record sets that moto has created for a
+    batch of changes. moto's answers contain every attribute of a record set, so clients then get these locations.
     """
     given = {_key(change["ResourceRecordSet"]): change["ResourceRecordSet"] for change in change_list}
     for record in zone.rrsets:

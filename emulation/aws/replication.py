@@ -123,7 +123,7 @@ class Replication:
                 if not copy(bucket, key, written, self._is_down):
                     self._written.put((bucket, key, written))
                     time.sleep(_RETRY_SECONDS)
-            except Exception:  # An error with one object must not stop the replication of all other objects.
+            except Exception:  # A failed copy of one object must not stop the replication of other objects.
                 traceback.print_exc()
             finally:
                 self._current = None

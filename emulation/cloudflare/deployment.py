@@ -16,7 +16,7 @@ from emulation.state_store import StateStore
 
 class EdgeError(Exception):
     """Raised when the emulated edge network cannot run a script or a deployment, or cannot purge a response. The
-    response to the API request contains the error's message.
+    emulated Cloudflare API returns the error's message to its client.
     """
 
 

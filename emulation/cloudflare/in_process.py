@@ -33,7 +33,7 @@ def client(
 
 
 def client_of(app: Flask, *, token: str = "any") -> Cloudflare:  # noqa: S107  any token is let in
-    """Returns a client of Cloudflare's official SDK for an emulated account that has been made before."""
+    """Returns a client of Cloudflare's official SDK for the existing emulated account that `app` serves."""
     transport = httpx.WSGITransport(app=app)
     return Cloudflare(
         api_token=token,

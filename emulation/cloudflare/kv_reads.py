@@ -34,8 +34,8 @@ class KvReads:
         self._copies: dict[_Place, tuple[Entry | None, float]] = {}
 
     def hold(self, stale_seconds: float) -> None:
-        """Sets the number of seconds for which PoPs use their copy of a Workers KV value. Also removes all copies that
-        the PoPs have now.
+        """Sets the number of seconds for which PoPs use their copy of a Workers KV value. Also discards the current
+        copies of all PoPs.
         """
         with self._lock:
             self._stale_seconds = stale_seconds

@@ -27,7 +27,7 @@ _SEARCHED_BYTES = 5120
 _SECONDS_BETWEEN = 2.0
 _ENDPOINT_TYPES = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP")
 
-# A function that resolves a DNS name and returns all addresses that clients at any client location get.
+# A function that resolves a DNS name. It returns every address that clients get at any of the client locations.
 Resolve = Callable[[str], Iterable[str]]
 
 # A function that takes the address of an endpoint, and returns the source addresses from which health checkers probe
@@ -115,7 +115,7 @@ class Standing:
     def after(self, failure: str, threshold: int) -> Standing:
         """Returns the state of an endpoint after one more probe by the health checker.
 
-        `failure` is the reason why the probe failed, or an empty text if the probe succeeded.
+        `failure` is the reason why the probe failed, or an empty string if the probe succeeded.
         """
         if (not failure) == self.healthy:
             return Standing(self.healthy, reason=failure)

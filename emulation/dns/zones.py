@@ -30,7 +30,7 @@ _SOA = "ns-2048.awsdns-64.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 
 _SOA_TTL = 900
 _ALIASES_IN_A_ROW = 8
 # The TTL of DNS answers for a Route 53 alias that refers to an accelerator, in seconds. AWS documents no value. The
-# emulation uses the TTL of an alias of a load balancer.
+# emulation uses the same TTL as for an alias of a load balancer.
 _ACCELERATOR_TTL = 60
 
 # Maps the DNS name of an accelerator of Global Accelerator, without the final dot, to the accelerator's IP addresses.

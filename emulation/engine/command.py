@@ -63,8 +63,8 @@ def _wait(process: subprocess.Popen[bytes], sandbox: Sandbox) -> bool:
     interrupted = False
     while True:
         try:
-            # Ctrl-C can interrupt `processes.record` before it has written the pid file, by which `make down` finds the
-            # engine. The loop therefore calls it again after each Ctrl-C, as long as the engine runs.
+            # Ctrl-C can interrupt `processes.record` before it has written the pid file, which `make down` needs to
+            # find the engine. The loop therefore calls `record` again after each Ctrl-C, as long as the engine runs.
             if process.poll() is None:
                 processes.record(sandbox, name, process.pid)
             process.wait()

@@ -71,8 +71,9 @@ class NotDownloadable(Exception):
 
 @dataclass(frozen=True)
 class Engine:
-    """A Pulumi engine. `pulumi` is the path of its executable. The language host for Python is in the same directory or
-    on PATH."""
+    """A Pulumi engine. `pulumi` is the path of its executable. The program with which the engine runs Pulumi programs
+    in Python (the language host) is in the same directory or on PATH.
+    """
 
     pulumi: Path
 
@@ -234,8 +235,8 @@ def write_language_host(directory: Path) -> Path:
     """
     launcher = directory / "pulumi-language-python"
     if not launcher.exists() or launcher.read_text() != LAUNCHER:
-        # Another process may run the old start script of the language host at this moment. The new script therefore
-        # replaces the old script in one step.
+        # Another process may be running the old start script of the language host. The new script replaces the old file
+        # in one step, so no process ever runs a half-written script.
         with tempfile.NamedTemporaryFile("w", dir=directory, delete=False) as fresh:
             fresh.write(LAUNCHER)
         Path(fresh.name).chmod(0o755)

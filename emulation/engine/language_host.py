@@ -44,8 +44,9 @@ class LanguageHost(LanguageServer):
         self._plugins: list[subprocess.Popen[bytes]] = []
 
     def wait_for_the_engine(self) -> None:
-        """Waits until no process listens on the Pulumi engine's port. The port closes when the engine ends or is
-        killed."""
+        """Waits until the Pulumi engine has ended. The method checks whether a process still listens on the engine's
+        port, because the port closes even if the engine is killed.
+        """
         host, _, port = self._engine_address.rpartition(":")
         while not _refused(host, int(port)):
             time.sleep(_CHECK_SECONDS)

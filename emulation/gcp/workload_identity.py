@@ -35,9 +35,10 @@ _KIND = "gcp"
 
 @dataclass(frozen=True)
 class _Collection:
-    """A collection of the API: workload identity pools, or the token providers of one pool. `path` is the collection's
-    URL path, with placeholders for names of parents. `id_parameter` is the query parameter with the ID of a new
-    resource. `check` is a function that refuses the JSON document of a resource if Google Cloud would refuse it.
+    """A collection of resources in the API: the workload identity pools, or the token providers of one pool. `path` is
+    the collection's URL path, with placeholders for the names of parent resources. `id_parameter` is the query
+    parameter that contains the ID of a new resource. `check` is a function that refuses the JSON document of a resource
+    if Google Cloud would refuse it.
     """
 
     path: str

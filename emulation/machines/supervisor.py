@@ -194,7 +194,7 @@ class Supervisor:
         # run the sandbox's Python. Afterwards, the service's user becomes the owner of the files that the scripts
         # wrote.
         for path in _paths_below(self._place.root / "run"):
-            with suppress(FileNotFoundError):  # A running service may have removed the file.
+            with suppress(FileNotFoundError):  # A running service may have removed the listed file.
                 change_owner(self._place.root, path, self._user)
 
     def _environment(self) -> dict[str, str]:

@@ -135,8 +135,8 @@ def _free_number(users: Path, groups: Path) -> int:
 
 
 def _entries(file: Path) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Yields each name in a file of users or groups, with two IDs. For a user, they are the UID and the GID
-    (passwd(5)). For a group, both are the GID (group(5)).
+    """Yields each name in a file of users or groups, with two IDs. The IDs of a user are its UID and its GID
+    (passwd(5)). For a group, both IDs are its GID (group(5)).
     """
     for line in file.read_text().splitlines():
         name, _, first, second, *_ = [*line.split(":"), ""]

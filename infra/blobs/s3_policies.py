@@ -64,8 +64,8 @@ def log_shipping(bucket: str, writers: Sequence[str]) -> Statement:
 
 
 def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[Statement]:
-    """Yields the permissions of the IAM role that S3 uses for replication. S3 replicates objects from the first bucket
-    of `places` to the other buckets.
+    """Yields the permissions of the IAM role that S3 uses for replication. The first bucket in `places` is the source
+    of the replication, and the other buckets are its destinations.
 
     The role may read object locks, because S3 copies the locks with the objects. `keys` are the ARNs of the buckets'
     KMS keys, in the same order as `places`. Sources: S3 User Guide, "Setting up permissions for live replication"; for

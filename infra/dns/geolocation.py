@@ -40,8 +40,8 @@ class Area:
         return f"country-{self.country}" if self.country else f"continent-{self.continent}"
 
 
-# The US always has a record, even if North America's record resolves to the same region. If the record of a state is
-# unhealthy or missing, Route 53 uses the record of the US.
+# Route 53 uses the record of the US for clients in a state whose own record is unhealthy or missing. The US therefore
+# always has a record, even if this record resolves to the same region as the record of North America.
 _US = Area(country="US")
 
 
@@ -82,8 +82,8 @@ def _most_frequent(continent: str, countries: Mapping[str, str]) -> str:
 
 
 def _gain(country: Country, larger: str, exact: str) -> float:
-    """Returns by how many kilometres a geolocation record of its own brings the clients of an area nearer to their
-    region. With the record, the clients get the region `exact`. Without the record, they get the region `larger`.
+    """Returns by how many kilometres clients get nearer to their region if their country or state has its own
+    geolocation record. With this record, the clients get the region `exact`. Without it, they get the region `larger`.
     """
     return distance(REGIONS[larger], country) - distance(REGIONS[exact], country) if larger != exact else 0.0
 

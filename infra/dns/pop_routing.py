@@ -1,8 +1,8 @@
-"""Creates the DNS records that resolve to PoPs of our own in one region. The region depends on the routing policy,
-which is a setting in the stack's config.
+"""Creates the DNS records that resolve to our own PoPs. The routing policy, a setting in the stack's config, determines
+which region's PoPs a client gets.
 
-Route 53 refuses records of two routing policies under one name. Each policy therefore has a name of its own. The
-hostname that clients connect to has one record, which points to the name of the chosen policy.
+Route 53 refuses records with different routing policies under one name, so each policy has its own name. The hostname
+that clients connect to has one record, which points to the name of the chosen policy.
 """
 
 from __future__ import annotations

@@ -68,8 +68,8 @@ class PopDns(pulumi.ComponentResource):
     region. The name is `pops.<zone>` for latency, and `geolocation.pops.<zone>` or `geoproximity.pops.<zone>` for the
     other policies. The hostname that clients connect to has a CNAME record to the name of the chosen policy.
 
-    If there is an accelerator, the CNAME record points to `anycast.pops.<zone>`. This name resolves to the accelerator.
-    While the accelerator does not answer, it resolves to the same PoPs as the name of the chosen policy.
+    If there is an accelerator, the CNAME record points to `anycast.pops.<zone>`. This name resolves to the accelerator
+    or, while the accelerator does not answer, to the same PoPs as the name of the chosen policy.
     """
 
     alarms: Sequence[CloudWatchAlarm]

@@ -39,7 +39,7 @@ ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
     "Feeds": {"type": "worker", "cache": {"enabled": True}},
 }
 
-# All versions of the worker share Workers Cache. The cache is therefore not empty after a release.
+# All versions of the worker share Workers Cache, so that the cache is not empty after a release.
 CACHE_OPTIONS: cloudflare.WorkersScriptCacheOptionsArgsDict = {"enabled": True, "cross_version_cache": True}
 
 # The number of hexadecimal digits in the version of the worker. The version consists of the first digits of the SHA-256

@@ -63,8 +63,8 @@ def files_below(directory: Path) -> Iterator[Path]:
 def files_of(*trees: Path, values: Mapping[str, str], left_out: Collection[str] = ()) -> Iterator[MachineFile]:
     """Yields the files of a machine from the given directory trees, sorted by path.
 
-    `values` maps the names of placeholders to the texts that replace them. `left_out` has the names of files that the
-    machine does not get.
+    `values` maps the names of placeholders in the files to the strings that replace them. `left_out` contains the names
+    of files that the machine does not get.
     """
     found = {file.relative_to(tree): file for tree in trees for file in files_below(tree) if file.name not in left_out}
     for relative, file in sorted(found.items()):
@@ -90,7 +90,7 @@ def cloud_config(first_part: Path, files: Iterable[MachineFile]) -> str:
 
 def check_size(rendered: str, cloud: Cloud, machine: str, remedy: str) -> None:
     """Checks the size of user data. Raises UserDataError if the user data is larger than the cloud accepts. The error
-    message contains `machine` and `remedy`.
+    message contains the name `machine` and the advice `remedy`.
     """
     size = user_data_size(rendered, cloud)
     if size > USER_DATA_LIMITS[cloud]:

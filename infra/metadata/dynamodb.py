@@ -61,8 +61,8 @@ class DynamoDbMetadata(pulumi.ComponentResource):
             **_billing(args.capacity),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Pulumi must not correct differences in the table's capacity and in `replicas`. Auto scaling changes
-                # the capacity, and `replicas` also lists the replicas that are separate Pulumi resources.
+                # Pulumi must ignore differences in these properties: auto scaling changes the table's capacity, and
+                # `replicas` also lists the replicas that are separate Pulumi resources.
                 ignore_changes=["readCapacity", "writeCapacity", "replicas"] if args.capacity else [],
             ),
         )

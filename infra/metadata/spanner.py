@@ -36,8 +36,8 @@ SCHEMA, SPANNER_ONLY = Path(__file__).with_name("schema.sql"), Path(__file__).wi
 # positions.sql. Pulumi replaces the whole database if you change an earlier statement or insert a statement before it.
 POSITIONS = Path(__file__).with_name("positions.sql")
 
-# The name of the change stream that spanner-only.sql creates. The stream's reader keeps its position in the table of
-# positions.sql.
+# The name of the change stream that spanner-only.sql creates. The reader of the stream stores its positions in the
+# table that positions.sql creates.
 CHANGE_STREAM = "items_changes"
 
 
@@ -64,7 +64,7 @@ class SpannerMetadata(pulumi.ComponentResource):
             config=MULTI_REGIONS[tuple(args.regions)] if spread else f"regional-{args.regions[0]}",
             edition="ENTERPRISE_PLUS" if spread else "STANDARD",
             processing_units=args.processing_units,
-            # This component creates a backup schedule, so Spanner must not add its default one.
+            # This component creates its own backup schedule, so Spanner must not create the default one.
             default_backup_schedule_type="NONE",
             force_destroy=not args.protect,
             opts=child,

@@ -119,7 +119,7 @@ def _threshold(alarm: CloudMonitoringAlarm) -> Threshold:
 
 def _aggregation(alarm: CloudMonitoringAlarm) -> dict[str, Any]:
     """Returns the settings by which Cloud Monitoring aggregates the time series of an alarm's metric. If the alarm
-    watches the share of bad events, the settings apply both to the bad events and to all events.
+    watches the ratio of bad events to all events, both time series are aggregated with these settings.
     """
     return {
         "alignment_period": f"{alarm.period}s",

@@ -82,10 +82,10 @@ class PopSettings:
     """The settings of one PoP machine.
 
     `hostname` is the name that clients connect to. `serving_parameter` is the name of a Parameter Store parameter in
-    the home region, in which the machine reports that it serves requests. `metadata_api` is the URL of the metadata
+    the home region. The machine sets this parameter when it serves requests. `metadata_api` is the URL of the metadata
     API. `shield_authority` is the certificate, in PEM form, of the authority that issues the certificates of shields
-    (regional caches). If `shield_authority` is None, public authorities issue these certificates. `network` limits the
-    addresses that the edge worker may connect to, and has the form of workerd's setting `allow`. `waf` configures the
+    (regional caches). If `shield_authority` is None, public authorities issue these certificates. `network` lists the
+    addresses that the edge worker may connect to, in the format of workerd's setting `allow`. `waf` configures the
     firewall in NGINX. NGINX ignores the autonomous systems and countries in `waf`, because it has no data about them.
     `memory` is the size of Traffic Server's RAM cache, such as `4G`.
     """

@@ -33,9 +33,9 @@ class EdgeReleaseArgs:
 
 
 class EdgeRelease(pulumi.ComponentResource):
-    """Three objects at the origin, which PoP machines fetch. The first object is the edge worker, under a key that
-    contains the worker's digest. The second object contains the digest of the current worker. The third object contains
-    all programs of PoP machines. The machines' user data contains the digest of the third object.
+    """Three objects at the origin, which PoP machines fetch. The first object is the edge worker, and its key contains
+    the worker's digest. The second object contains the digest of the current worker. The third object contains all
+    programs of PoP machines, and the machines' user data contains the digest of this object.
 
     Pulumi deletes none of these objects: the bucket's lock protects old versions, and machines may still run an old
     worker.

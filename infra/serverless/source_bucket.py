@@ -15,8 +15,8 @@ from infra.serverless import SourcesArgs
 
 
 def code_prefix(prefix: str) -> str:
-    """Returns the name prefix that two resources share: the bucket that stores the source code of Cloud Run services,
-    and the key ring of this bucket.
+    """Returns the name prefix of two resources: the bucket that stores the source code of Cloud Run services, and the
+    key ring whose key encrypts the bucket.
     """
     return f"{prefix}-code"
 

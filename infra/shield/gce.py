@@ -71,8 +71,8 @@ class GceShield(pulumi.ComponentResource):
         )
 
     def _after(self, node: str, machine: gcp.compute.Instance, next_node: str) -> pulumi.Output[pulumi.Resource]:
-        """Returns an output that resolves to `machine` when the machine serves requests. Pulumi replaces the next
-        machine of the region only after that.
+        """Returns an output that resolves to `machine` when the machine serves requests. The next machine of the region
+        depends on this output, so Pulumi replaces it only then.
 
         On Compute Engine, a new machine cannot take an address while the old machine has the address. Each machine is
         therefore down during its replacement (docs/decisions/google-shield-addresses.md).

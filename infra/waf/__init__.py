@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-# The rate limits must not slow down a group of clients of this size. An example is a group of CI runners, which share
-# one address and one token and start at the same moment. On each runner, `npm ci` fetches the packument and the archive
-# of each of the given number of packages.
+# The size of a group of clients that the rate limits must not slow down. An example is a group of CI runners that share
+# one address and one token and start at the same moment. On each of FLEET_RUNNERS runners, `npm ci` fetches the
+# packument and the archive of each of INSTALLED_PACKAGES packages.
 FLEET_RUNNERS = 200
 INSTALLED_PACKAGES = 1_500
 _REQUESTS_OF_FLEET = FLEET_RUNNERS * INSTALLED_PACKAGES * 2

@@ -18,7 +18,7 @@ _KINDS = {
     "a Google API key": re.compile(r"\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
     "an npm token": re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"),
     "a Slack token": re.compile(r"\bxox[abposr]-[A-Za-z0-9-]{10,}"),
-    # The pattern matches no URL with a placeholder such as ${PASSWORD}, <password> or %s in place of the password.
+    # A URL with a placeholder in place of the password, such as ${PASSWORD}, <password> or %s, does not match.
     "a URL with a password": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"`]*:[^\s/:@$<{%'\"`][^\s/@'\"`]*@"),
     "a JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
 }
@@ -58,7 +58,7 @@ def _unpacked(text: str) -> Iterator[str]:
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")
         data = base64.b64decode(letters[: len(letters) // 4 * 4])
-        with suppress(zlib.error):  # data that is not a gzip file holds no packed text
+        with suppress(zlib.error):  # this part of the text only looks like a gzip file
             yield zlib.decompressobj(wbits=_GZIP).decompress(data).decode(errors="replace")
 
 

@@ -18,8 +18,8 @@ from policies.framework.relations import refers_to, stack_name
 from policies.rules.metrics import CLOUD_MONITORING, CLOUDWATCH, Metric
 from policies.rules.watch import ALARM, ALERT_POLICY
 
-# CloudWatch dimensions that identify a resource. Maps the name of each dimension to two texts. The first text is the
-# Pulumi type of the resource. The second text is the property that contains the dimension's value.
+# Maps each CloudWatch dimension that identifies a resource to two strings: the Pulumi type of the resource, and the
+# property that contains the dimension's value.
 _NAMED = {
     "BucketName": ("aws:s3/bucket:Bucket", "bucket"),
     "DestinationBucket": ("aws:s3/bucket:Bucket", "bucket"),

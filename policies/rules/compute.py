@@ -42,8 +42,8 @@ def imdsv2_required(args: ResourceValidationArgs) -> Iterator[str]:
         return
     if options.get("httpTokens") != "required":
         yield f"http_tokens is {options.get('httpTokens')!r}"
-    # A machine image may set the default hop limit to 2. With this limit, containers on the machine can reach the
-    # metadata service. The Pulumi program must therefore set the hop limit to 1 itself.
+    # The Pulumi program must set the hop limit to 1 explicitly, because a machine image may set the default to 2. With
+    # a hop limit of 2, containers on the machine can reach the metadata service.
     if options.get("httpPutResponseHopLimit") != 1:
         yield f"http_put_response_hop_limit is {options.get('httpPutResponseHopLimit')!r}"
 

@@ -143,8 +143,9 @@ def _s3_rules(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[Pr
 
 
 def _s3_days(rules: list[Properties], action: str, name: str) -> list[int]:
-    """Returns the numbers of days after which S3 lifecycle rules carry out an action. `action` is the action's name in
-    Pulumi. `name` is the name of the setting for the number of days. The result leaves out rules without this setting.
+    """Returns after how many days each of the S3 lifecycle rules carries out an action. `action` is the Pulumi name of
+    the action, and `name` is the Pulumi name of the property that contains the number of days. The result leaves out
+    rules without this property.
     """
     return [int(part(rule, action)[name]) for rule in rules if given(part(rule, action), name)]
 

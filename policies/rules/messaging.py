@@ -30,7 +30,7 @@ _PROTOCOLS = ["email", "email-json", "lambda", "sqs"]
     fix="Set kms_master_key_id; a queue may have sqs_managed_sse_enabled instead",
 )
 def messages_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
-    # Unless `sqsManagedSseEnabled` is false, SQS encrypts a queue with a key that SQS owns.
+    # By default, SQS encrypts a queue with a key that SQS owns. Only `sqsManagedSseEnabled: false` turns this off.
     managed = kind(args) == QUEUE and args.props.get("sqsManagedSseEnabled") is not False
     if not managed and not given(args.props, "kmsMasterKeyId"):
         yield "no key encrypts its messages"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from contract.metrics import EDGE_CERTIFICATE_DAYS, GIVEN_UP, GOOGLE_TYPES, NAMESPACE, PUBLISH_TO_VISIBLE, PURGE_LAG
 
 _DAY = 24 * 3600.0
-# The limit for metrics that count events. In one period of an alarm, such a metric is not expected to exceed this
-# value. An alarm with a higher threshold would never go off.
+# The assumed maximum of metrics that count events, for one period of an alarm. An alarm with a higher threshold would
+# never go off.
 _COUNT = 100_000.0
 
 
@@ -63,8 +63,8 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     # An SQS queue keeps messages for at most 14 days, so an alarm with a higher threshold would never go off.
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): _metric("QueueName", most=14 * _DAY),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): _metric("QueueName"),
-    # The metric is the number of days until the edge's client certificate expires. A new certificate is valid for 397
-    # days, so the metric is never greater.
+    # The number of days until the edge's client certificate expires. It never exceeds 397, because a new certificate is
+    # valid for 397 days.
     (NAMESPACE, EDGE_CERTIFICATE_DAYS): _metric("Environment", most=397, low=True),
     (NAMESPACE, GIVEN_UP): _metric("Environment"),
     (NAMESPACE, PUBLISH_TO_VISIBLE): _metric("Environment", most=_DAY),

@@ -221,8 +221,8 @@ def _firewall_ingress(args: ResourceValidationArgs | PolicyResource) -> Iterator
 
 
 def _present(rule: Properties, names: Collection[str]) -> list[str]:
-    """Returns the names in `names` that are properties of a firewall rule, including properties whose values are not
-    known yet.
+    """Returns the properties of a firewall rule that are in `names` and have a value. A value that Pulumi does not know
+    yet counts as well.
     """
     return [name for name in rule if name in names and known(rule, name) not in ([], False, "")]
 

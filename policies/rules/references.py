@@ -33,9 +33,9 @@ _OWNED = {
     FUNCTION,
     SERVICE,
 }
-# Regular expressions for the ways to name a resource: an ARN, the URL of an image in Amazon ECR, a resource name of
-# Google Cloud, and the email of a service account. The group of each expression captures the account or project that
-# owns the resource.
+# Regular expressions for the strings that refer to a resource: an ARN, the URL of an image in Amazon ECR, a resource
+# name of Google Cloud, and the email of a service account. Each expression captures the account or project that owns
+# the resource in its group.
 _OWNERS = {
     "accounts": (re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:(\d{12}):"), re.compile(r"(\d{12})\.dkr\.ecr\.")),
     "projects": (

@@ -1,7 +1,7 @@
 """Adds AWS Global Accelerator, which moto 5.2 lacks, to moto: the control plane of standard accelerators.
 
-The modules have the names that moto requires of a service. moto imports a service as `moto.<service>`. `add_service`
-therefore makes this package importable as `moto.globalaccelerator`.
+moto imports each service as the package `moto.<service>`, so `add_service` makes this package importable as
+`moto.globalaccelerator`. The modules of this package have the names that moto expects in the package of a service.
 """
 
 from __future__ import annotations

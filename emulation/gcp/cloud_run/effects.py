@@ -13,7 +13,7 @@ from emulation.gcp.catalog import Json, Refused, Request, project_number
 from emulation.state_store import StateStore
 
 PATH = "run/v2/projects/{project}/locations/{location}/services"
-# The path at which the emulated Cloud Run runtime reads all deployed services.
+# The URL path at which the emulated Cloud Run runtime reads all deployed services.
 SERVICES_PATH = "/_artifact-edge/services"
 
 _BASE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/serverless-runtimes/google-2\d-full/runtimes/python3\d\d")

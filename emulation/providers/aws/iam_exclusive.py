@@ -79,7 +79,7 @@ def _attach_only(iam: Api, inputs: Properties) -> str:
 
 
 def _in_given_order(found: list[str], given: list[str] | None) -> list[str]:
-    """Compares two lists without regard to the order of their members. If the members are equal, returns `given`, and
-    Pulumi shows no difference. Otherwise returns the members of `found`, sorted.
+    """Returns `found` in the order of `given` if both lists have the same members, so that Pulumi shows no difference.
+    Otherwise returns `found` in sorted order.
     """
     return given if given is not None and sorted(given) == sorted(found) else sorted(found)

@@ -1,4 +1,4 @@
-"""Handles the KMS resources of the emulated AWS provider: keys, their replicas in other regions, and aliases.
+"""The handlers of the emulated AWS provider for KMS resources: keys, their replicas in other regions, and aliases.
 
 The handlers treat a key that is scheduled for deletion as deleted, because the key cannot be used. The next `pulumi up`
 creates a new key.

@@ -152,7 +152,7 @@ def _describe_url(api: Api, id: str, state: Properties) -> Properties | None:
     return {
         "functionName": id,
         "functionArn": found["FunctionArn"],
-        "functionUrl": f"{url}/",  # A function URL ends with a slash, as in the answers of the real Lambda API.
+        "functionUrl": f"{url}/",  # The real Lambda API, too, ends the URL with a slash.
         "urlId": url.removeprefix("https://").split(".")[0],
         "authorizationType": found["AuthType"],
     }

@@ -1,5 +1,6 @@
-"""Handles the Route 53 resources of the emulated AWS provider: hosted zones, records with routing policies, and health
-checks."""
+"""The handlers of the emulated AWS provider for Route 53 resources: hosted zones, records with routing policies, and
+health checks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Handles S3 buckets for the emulated AWS provider, and the bucket settings that are separate Pulumi resources.
+"""The handlers of the emulated AWS provider for S3 buckets, and for the bucket settings that are separate Pulumi
+resources.
 
 The Pulumi id of a bucket setting is the bucket's name. The method `read` of a handler returns each property in the form
 of Pulumi's inputs. In any other form, `pulumi refresh` would show a change although the cloud has not changed.
@@ -19,7 +20,7 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 class Bucket:
-    """Handles S3 buckets, which have the Pulumi resource type `aws:s3/bucket:Bucket`."""
+    """The handler of S3 buckets, which have the Pulumi resource type `aws:s3/bucket:Bucket`."""
 
     resource: type[pulumi.CustomResource] = aws.s3.Bucket
     replace_on = frozenset({"bucket", "region", "objectLockEnabled"})

@@ -27,8 +27,8 @@ def outputs(resource: type[pulumi.CustomResource], answer: BaseModel, given: Pro
 
 
 def in_form_of(given: Any, now: Any) -> Any:
-    """Returns a value from the Cloudflare API without the object members that the Pulumi input `given` lacks. The API
-    adds such members by default. Pulumi would otherwise show the added members as changes.
+    """Returns a value from the Cloudflare API without the object members that the Pulumi input `given` does not set.
+    Cloudflare adds defaults for such members, which Pulumi would otherwise show as changes.
     """
     if isinstance(given, dict) and isinstance(now, dict):
         current = cast(Properties, now)

@@ -1,5 +1,5 @@
-"""Handles the rulesets of a Cloudflare zone. Each ruleset contains the rules of the web application firewall for one
-phase of a request.
+"""The handlers of the emulated Cloudflare provider for the rulesets of a zone. Each ruleset contains the rules of the
+web application firewall for one phase of a request.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ _DESCRIPTOR = ("type", "displayName", "description", "metricKind", "valueType", 
 
 
 class Dashboard(Rest):
-    """Handles a Cloud Monitoring dashboard, whose content is JSON text. As in Pulumi's real provider, a dashboard
-    counts as unchanged if its JSON text differs only in layout.
+    """The handler of Cloud Monitoring dashboards, whose content is JSON text. As in Pulumi's real provider, a dashboard
+    whose JSON text differs only in layout counts as unchanged.
     """
 
     def _outputs(self, given: Properties, document: Properties) -> Properties:

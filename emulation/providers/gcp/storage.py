@@ -65,8 +65,8 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 class Bucket(Rest):
-    """Handles a Cloud Storage bucket. If the input forceDestroy is true, deletion first deletes all object versions, as
-    Pulumi's real Google Cloud provider does.
+    """The handler of Cloud Storage buckets. If the input forceDestroy is true, the deletion of a bucket first deletes
+    all its object versions, as in Pulumi's real Google Cloud provider.
     """
 
     def delete(self, id: str, state: Properties) -> None:

@@ -67,8 +67,9 @@ class ElasticIp:
 
 
 class IpRanges:
-    """Serves the Pulumi data source `aws:index/getIpRanges:getIpRanges`, only for the addresses of Route 53's health
-    checkers."""
+    """Serves the Pulumi data source `aws:index/getIpRanges:getIpRanges`. Supports only the addresses of Route 53's
+    health checkers.
+    """
 
     token = "aws:index/getIpRanges:getIpRanges"  # noqa: S105  a type token
 
