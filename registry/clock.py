@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 _FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
 # Matches an ISO 8601 time that ends with `Z` and is therefore in UTC. Other package registries write times in this
-# form. The function `in_utc` does not change such a time.
+# form, which the function `in_utc` returns unchanged.
 _IN_UTC = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
 
 

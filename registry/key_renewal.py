@@ -53,8 +53,8 @@ class Secrets:
 
 
 def renewed(secrets: Secrets, environment: str, now: datetime) -> Secrets:
-    """Returns the secrets `authority`, `shield` and `edge` of an environment. If a secret's renewal is due at the time
-    `now`, the secret is renewed. The other secrets are unchanged.
+    """Returns the secrets `authority`, `shield` and `edge` of an environment. The result contains new values for the
+    secrets whose renewal is due at the time `now`, and the other secrets unchanged.
     """
     authority = _next_authority(secrets.authority, environment, now)
     issuer = load(authority["client_ca"], authority["client_ca_key"])

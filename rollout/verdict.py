@@ -51,8 +51,9 @@ def verdict(new: Counts, old: Counts, rule: Rule, test: int) -> Verdict:
     """Compares the error rates of two versions of the edge worker by a one-sided Fisher's exact test.
 
     `test` is the number of this test in the deployment: 1, 2 and so on. The test is repeated while the versions answer
-    more requests. Each repetition adds a chance of a wrong rollback. The test with the number n may therefore use only
-    the part 1 / (n * (n + 1)) of `rule.risk`. The parts of all tests add up to at most `rule.risk`.
+    more requests, and each repetition adds a chance of a wrong rollback. Test number n may therefore use only the
+    fraction 1 / (n * (n + 1)) of `rule.risk`. With these fractions, the risks of all tests add up to at most
+    `rule.risk`.
     """
     if new.requests < rule.minimum or old.requests < rule.minimum:
         return Verdict.UNDECIDED

@@ -55,7 +55,7 @@ def findings(paths: Sequence[Path], words: Mapping[str, str]) -> Iterator[str]:
         settings.flush()
         command = [program, "--config", settings.name, "--format", "json", "--force-exclude", *paths]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
-    # the program typos exits with 2 if it finds misspellings, and with a code other than 0 or 2 if it fails itself
+    # typos exits with 2 if it finds misspellings, and with a code other than 0 or 2 if the program itself fails
     if result.returncode not in (0, 2):
         raise TermsError(f"typos failed: {(result.stderr or result.stdout).strip()}")
     for line in result.stdout.splitlines():

@@ -56,7 +56,7 @@ def highest(levels: Iterable[Level]) -> Level:
 
 
 def base_score(vector: str) -> float | None:
-    """Returns the base score of a CVSS vector of version 3.0 or 3.1. Returns None for any other text."""
+    """Returns the base score of a CVSS vector of version 3.0 or 3.1. Returns None for any other string."""
     match = _BASE.fullmatch(vector)
     if match is None:
         return None

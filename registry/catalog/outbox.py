@@ -104,8 +104,8 @@ class Outbox:
         return list(self._in(_PENDING))
 
     def dead(self) -> list[Intent]:
-        """Returns the changes whose delivery failed too often. The registry does not deliver these changes before an
-        operator runs `purges retry`.
+        """Returns the changes that the registry has failed to deliver too often. The registry does not try again until
+        an operator runs `purges retry`.
         """
         return list(self._in(_DEAD))
 

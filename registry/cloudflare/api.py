@@ -145,7 +145,9 @@ def pool(proxy: str, settings: Mapping[str, Any]) -> Http:
 
 
 def _object(data: bytes) -> Mapping[str, Any]:
-    """Returns the JSON object in an answer of Cloudflare, or an empty object if the answer is no JSON object."""
+    """Returns the JSON object in a response from Cloudflare, or an empty object if the response contains no JSON
+    object.
+    """
     try:
         found = json.loads(data)
     except ValueError:

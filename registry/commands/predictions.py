@@ -1,5 +1,5 @@
-"""Commands for the model of co-downloads, which tells the edge which packages to prefetch besides dependencies.
-Co-downloads are packages that clients request in the same install.
+"""Commands for the model of co-downloads (packages that clients request in the same install). The model tells the edge
+which packages to prefetch in addition to dependencies.
 """
 
 from __future__ import annotations

@@ -110,9 +110,9 @@ class Delivery:
         return list(dict.fromkeys(self.deliver_intents(pending).failed))
 
     def drain(self, until: float = math.inf) -> PassReport:
-        """Delivers the due changes in the outbox. Changes that were never delivered come first. The others are due for
-        their second delivery. The registry delivers each change again when all older cached copies have expired
-        (registry/catalog/outbox.py).
+        """Delivers the changes in the outbox that are due. Changes that were never delivered come first, and changes
+        that are due for their second delivery follow. A change is delivered a second time when all older cached copies
+        have expired (registry/catalog/outbox.py).
 
         Starts no delivery after the time `until`, in seconds since 1970.
         """

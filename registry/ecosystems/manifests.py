@@ -185,9 +185,7 @@ def media_type_of(body: bytes, sent: str) -> str:
 
 
 def digest_of(source: Path | bytes, like: str) -> str:
-    """Returns the digest of a file or of bytes. `like` is an existing digest, and the new digest has the same
-    algorithm.
-    """
+    """Returns the digest of a file or of bytes. Uses the algorithm of the existing digest `like`."""
     algorithm = like.partition(":")[0]
     if isinstance(source, bytes):
         return f"{algorithm}:{hashlib.new(algorithm, source).hexdigest()}"

@@ -19,15 +19,16 @@ _ALIAS = "npm:"
 
 
 def releases(versions: Mapping[str, Mapping[str, Any]], latest: str, sizes: Mapping[str, int]) -> Sequence[Release]:
-    """Returns the version tagged `latest`, and then the highest version of each other release line. The newest line
-    comes first.
+    """Returns the version tagged `latest`, followed by the highest version of each other release line, from the newest
+    line to the oldest.
 
-    A release line contains the versions that a caret range allows. They have the same major number or, below 1.0.0, the
-    same minor number. `versions` maps versions to their objects in the packument. `sizes` maps versions to the sizes of
-    their tarballs in bytes.
+    A release line consists of the versions that one caret range allows. They have the same major number or, below
+    1.0.0, the same minor number. `versions` maps versions to their objects in the packument. `sizes` maps versions to
+    the sizes of their tarballs in bytes.
 
-    The edge prefetches the tarball of a returned release if its field `prefetched` is true. The field is false if the
-    tarball is large, or if the version supports only some platforms. A tarball of unknown size counts as small.
+    The edge prefetches the tarball of a returned release if the release's field `prefetched` is true. The field is
+    false for a large tarball, and for a version that supports only some platforms. A tarball of unknown size counts as
+    small.
     """
     highest: dict[tuple[int, int], str] = {}
     for version in sorted(versions, key=lambda each: _rank(each, versions[each])):

@@ -157,7 +157,7 @@ def _bundle(found: dict[str, Any]) -> None:
     other = found.pop("bundledDependencies", None)
     given = found.pop("bundleDependencies", other)
     dependencies: dict[str, str] = found.get("dependencies", {})
-    # The field may be a text, as in `"bundleDependencies": "a"`. npm then bundles nothing, and publishes the package
+    # The field may be a string, as in `"bundleDependencies": "a"`. npm then bundles nothing, and publishes the package
     # without the field.
     listing = list(dependencies) if given is True else list(given) if _object(given) else given
     names = _strings(listing) if isinstance(listing, list) else None

@@ -17,9 +17,8 @@ from packaging.version import Version
 from contract.predictions import FILE_BYTES, Release
 from registry.ecosystems.python_names import is_wheel
 
-# The maximum number of wheels for Linux platforms in a project's list of files. The registry uses this list to tell the
-# edge which files clients request next. The length of the list is limited (contract/predictions.py), and each filename
-# has about 70 characters.
+# The maximum number of wheels for Linux in the list from which the edge learns which files of a project clients request
+# next. The list has a limited length (contract/predictions.py), and each filename takes about 70 characters of it.
 _PLATFORM_WHEELS = 8
 # The environment in which the markers of Python requirements are evaluated. It is the most common environment on
 # servers.
@@ -83,8 +82,8 @@ def releases(files: Mapping[str, Mapping[str, Any]], required: Mapping[str, Sequ
 
 
 def _python(wheel: str) -> tuple[int, bool]:
-    """Returns the sort key of a wheel for one platform. The key contains the minor version of CPython, and whether the
-    wheel is for x86-64.
+    """Returns the key by which wheels for Linux are sorted: the minor version of CPython, and whether the wheel is for
+    x86-64.
     """
     tag = wheel.split("-")[-3]
     return int(tag[3:]) if tag.startswith("cp3") and tag[3:].isdecimal() else 0, "x86_64" in wheel

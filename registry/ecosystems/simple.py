@@ -191,8 +191,8 @@ class PypiIndex:
 
 
 def _escaped(text: str) -> str:
-    """Escapes a text for the value of an HTML attribute, and also escapes line breaks. The edge removes links from a
-    page line by line. Each link must therefore be on one line.
+    """Escapes a string for the value of an HTML attribute. Also escapes line breaks: the edge removes links from a page
+    line by line, so each link must be on one line.
     """
     return html.escape(text).replace("\r", "&#13;").replace("\n", "&#10;")
 

@@ -16,8 +16,9 @@ RECORD = "co-downloads"
 
 
 def with_co_downloads(releases: Sequence[Release], known: Known) -> Sequence[Release]:
-    """Adds a package's co-downloads (packages in the same installs) to the dependencies in `releases[0]`, which is the
-    release that a client without a version range selects.
+    """Adds a package's co-downloads (packages that clients request in the same installs) to the dependencies in
+    `releases[0]`, so that the edge prefetches them too. `releases[0]` is the release that a client without a version
+    range selects.
     """
     names: Sequence[str] = known.facts.get(RECORD, {}).get("names", ())
     if not releases or not names:

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from packaging.specifiers import InvalidSpecifier, Specifier
 
-# The maximum length of a text in a rule's condition. With a longer text, the edge worker could need too much time for
-# the rule.
+# The maximum length of a string in a rule's condition. With a longer string, the edge worker could need too much time
+# for the rule.
 MOST_RANGE_CHARACTERS = 256
 # The name of a rule that the edge worker adds itself. The rule refuses known malware, even if a stack has no edge
 # policy (workers/edge/src/policy.ts).

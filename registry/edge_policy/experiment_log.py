@@ -44,8 +44,8 @@ def events(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
 
 
 def _within(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Yields the request events in a JSON value, at any depth. Log services wrap the lines that programs print. A text
-    in the value may therefore contain an event as JSON.
+    """Yields the request events in a JSON value, at any depth. Log services wrap the lines that programs print in JSON
+    of their own, so a string in the value may itself be an event in JSON.
     """
     if isinstance(value, str) and value.startswith("{") and _MARK in value:
         yield from _within(json.loads(value))

@@ -27,7 +27,7 @@ CONFIDENCE = 0.95
 class Estimate:
     """A measured value of an experiment's variant, such as its hit ratio, with the bounds of its confidence interval.
 
-    With fewer than two clients, the value has no bounds.
+    With fewer than two clients, there is no confidence interval.
     """
 
     value: float
@@ -103,7 +103,7 @@ class _Sample:
         self._times, self._time_client = times[order], self._client[answered][order]
 
     def sums(self, of: Callable[[Request], float]) -> Numbers:
-        """Calls `of` with each request. For each client, returns the sum of the results of the client's requests."""
+        """For each client, returns the sum of `of(request)` over all requests of the client."""
         values = np.array([of(each) for each in self.requests], dtype=np.float64)
         return np.bincount(self._client, weights=values, minlength=self.clients).astype(np.float64)
 
@@ -117,8 +117,8 @@ class _Sample:
         return float(self._times[np.searchsorted(ranks, part * ranks[-1])])
 
 
-# A function that computes a statistic of an experiment for one random sample of the clients. Its argument is an array,
-# which says how many times the sample contains each client.
+# A function that computes a statistic of an experiment for one random sample of the clients. Its argument is an array
+# that says how many times the sample contains each client.
 _Statistic = Callable[[Numbers], float]
 _Measure = Callable[[_Sample], _Statistic]
 

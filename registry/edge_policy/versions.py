@@ -51,7 +51,8 @@ class Changed:
     """The result of a command that changes the edge policy: the version that is now in force. `new` is false if the
     same policy was already in force before the command.
 
-    The command also writes the policy's digest to Workers KV. `edge_error` is the error of this write, or empty.
+    The command also writes the policy's digest to Workers KV. `edge_error` is the message of the error if this write
+    failed, and empty otherwise.
     """
 
     version: Version
@@ -97,9 +98,8 @@ def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
 
 
 def rollback(target: Target, by: By, number: int) -> Changed:
-    """Puts the policy of an earlier version in force again, as a new version. If `number` is 0, restores the version
-    that the current version replaced. If the current version is the first version, puts a policy without rules in
-    force.
+    """Restores the policy of the version `number` as a new version. If `number` is 0, restores the version that the
+    current version replaced. If the current version is the first one, the new version is a policy without rules.
 
     Raises RegistryError if there is no such version, or if another operator changes the policy at the same time.
     """

@@ -78,8 +78,8 @@ class Api:
         return without_manifests(self._packument(registry, name))
 
     def _packument(self, registry: str, name: str) -> dict[str, Any]:
-        """Fetches a package's full packument from another npm registry. The abbreviated packument does not contain
-        publication times.
+        """Fetches a package's full packument from another npm registry, because the abbreviated packument does not
+        contain publication times.
         """
         url = f"{self._access.learned(registry).rstrip('/')}/{quote(name, safe='@')}"
         return self._json(url, "application/json")

@@ -35,9 +35,9 @@ from registry.target import Target
 
 # The maximum number of imported items that one transaction commits.
 _BATCH = 25
-# An import makes its committed items visible to clients when at least this number of items is not visible yet, and when
-# they are at least a quarter of all items so far. Each such delivery renders the list of all projects. With a delivery
-# after each batch, the total time would therefore grow with the square of the number of items.
+# An import makes its committed items visible to clients when at least this many items are not visible yet, and when
+# these are at least a quarter of all items so far. Each time, the registry renders the list of all projects. If it did
+# so after each batch, the total time would grow with the square of the number of items.
 _DELIVERED_AFTER = 200
 
 # If the import leaves out a part of a package or image, it reports the reason in a message such as `layer sha256:…: the
@@ -91,7 +91,8 @@ class Imported:
         """Records a package, or a part of a package, that the import leaves out on purpose. The summary of the import
         shows the number of these records of each `kind`.
 
-        Without `kind`, the kind is the first words of `reason`, such as `manifest` or `upload time`.
+        If `kind` is empty, the method takes the kind from the beginning of `reason`, such as `manifest` or `upload
+        time`.
         """
         self.left_out.append((title, reason))
         self.kinds[kind or _KIND_ENDS.split(reason)[0].removeprefix("its ")] += 1

@@ -186,10 +186,10 @@ class _Reader:
         self, file: Path, title: str, named: str, including: tuple[Path, ...]
     ) -> Iterator[_Line | Refused | LeftOut]:
         """Yields the requirements in another requirements file, which an option in `file` includes. `named` is the
-        value of this option. `including` is the chain of files that include each other. It begins with the file that
-        the operator names, and ends with `file`.
+        value of this option. `including` is the chain of files that led to the option: it begins with the file that the
+        operator names, each file includes the next one, and it ends with `file`.
 
-        If the other file cannot be read, or is already in the chain, the method yields only a Refused with the reason.
+        If the other file cannot be read, or is already in the chain, the method yields only the reason, as a Refused.
         """
         try:
             name = shlex.split(named)[0]

@@ -199,8 +199,8 @@ def _check_version(url: str, version: str) -> None:
 
 
 def _parts_left_out(*, provenance: bool, signature: bool, time: str = "") -> tuple[str, ...]:
-    """Returns descriptions of the parts of a file's index entry that an import leaves out. `time` is the upload time
-    that the index states if it is not a valid time, and otherwise an empty string.
+    """Returns descriptions of the parts of a file's index entry that an import leaves out. `time` is the upload time in
+    the index if it is invalid, and an empty string if it is valid or missing.
     """
     parts = {
         "its attestations (PEP 740)": provenance,

@@ -22,8 +22,8 @@ MOST_TRANSACTION_BYTES = 4 * 1024 * 1024
 MOST_ITEM_BYTES = 400_000
 # The maximum number of bytes of an item's partition key, and of its sort key (Amazon DynamoDB, "Quotas").
 MOST_PARTITION_BYTES, MOST_NAME_BYTES = 2048, 1024
-# DynamoDB counts these bytes of an item in addition to its keys and its document. They are the names of the item's
-# attributes, and the numbers `version` and `expires`. Each number has at most 21 bytes.
+# The bytes of an item that DynamoDB counts in addition to the item's keys and its document: the names of the item's
+# attributes, and the numbers `version` and `expires`, each of which has at most 21 bytes.
 _ATTRIBUTES_BYTES = len("pk" + "sk" + "document" + "version" + "expires") + 2 * 21
 
 

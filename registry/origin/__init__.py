@@ -62,7 +62,7 @@ class ObjectStore(Protocol):
 
     def remove(self, key: str, validator: str = "") -> bool:
         """Deletes the current version of an object. The bucket keeps the object's noncurrent versions. Does nothing and
-        returns False if `validator` (an ETag or a generation number) is given and the object has another one.
+        returns False if `validator` (an ETag or a generation number) is given and the object has a different one.
         """
         ...
 

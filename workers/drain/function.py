@@ -49,7 +49,7 @@ def handler(event: object, context: object) -> dict[str, Any]:
     for reason in report.delayed:
         _log.warning("%s; the next pass retries it", reason)
     if report.delayed:
-        # the next invocation reads the Cloudflare API token again, in case an operator has replaced the token
+        # makes the next invocation read the Cloudflare API token again, because an operator may have replaced the token
         _delivery.cache_clear()
     counts = {
         "settled": report.delivered,

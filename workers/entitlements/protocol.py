@@ -62,8 +62,8 @@ def refusal(status: int, message: str, headers: Mapping[str, str] | None = None)
 
 
 def signed(signature: str, body: str, key: str, now: float) -> bool:
-    """Returns whether the key `key` signed the text `body` with this signature at about the time `now`. The signature's
-    timestamp may differ from `now` by at most SIGNATURE_SECONDS.
+    """Returns whether `signature` is a valid signature of the string `body` by the key `key`, made at about the time
+    `now`. The signature's timestamp may differ from `now` by at most SIGNATURE_SECONDS.
     """
     found = _SIGNATURE.fullmatch(signature)
     if found is None or abs(now - int(found[1])) > SIGNATURE_SECONDS:

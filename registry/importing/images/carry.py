@@ -104,9 +104,9 @@ class Carrier:
     def carry(self, image: RemoteImage, parts: Sequence[oci.Part]) -> list[str]:
         """Copies an image's configs and layers to the origin, and waits until all are copied.
 
-        The import skips configs and layers that the origin already holds. Returns a message for each layer that clients
-        fetch from elsewhere. Raises RegistryError if a copy fails, and the cloud client's error if the origin refuses a
-        write.
+        The import skips configs and layers that the origin already holds. Returns a message for each layer that the
+        source registry lacks and that clients fetch from a URL in the image's manifest. Raises RegistryError if a copy
+        fails, and the cloud client's error if the origin refuses a write.
         """
         source = self._registries.repository(image)
         running = [self._carrying(source, part) for part in parts]

@@ -40,7 +40,7 @@ export function ociFailure(
   return Response.json({ errors: [{ code, message, detail: null }] }, { status, headers: { ...api, ...UNCACHED, ...headers } });
 }
 
-/** The parameters of a WWW-Authenticate challenge, without the realm. */
+/** The parameters of a WWW-Authenticate challenge, except for the realm. */
 export interface Challenge {
   /** The scope that the client must request from the token endpoint, such as `repository:team/app:pull`. */
   scope?: string | undefined;

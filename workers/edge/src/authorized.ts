@@ -127,8 +127,9 @@ async function ruled(
 }
 
 /**
- * Returns a function that fetches objects with `l1` and also prefetches what the client probably requests next. `l1`
- * fetches objects from the cache at the edge. If prediction is off, returns `l1` itself.
+ * Returns a function that fetches objects with `l1` and also prefetches the objects that the client probably requests
+ * next. `l1` is the function that fetches objects from the cache at the edge. If prediction is off, returns `l1`
+ * itself.
  */
 function withPrefetches(l1: L1, { wanted, request, bindings, ctx, grants }: AuthorizedRequest, { rules, flags }: Terms): L1 {
   const budget = budgetIn(bindings.PREDICTION);

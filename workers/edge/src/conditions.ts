@@ -42,8 +42,8 @@ function parsed(method: string, headers: Headers): Conditions {
     ...(ifUnmodifiedSince === undefined ? {} : { ifUnmodifiedSince }),
     ...(ifNoneMatch === null ? {} : { ifNoneMatch }),
     ...(ifModifiedSince === undefined ? {} : { ifModifiedSince }),
-    // The range applies only if the validator in If-Range matches by a strong comparison. A weak ETag, for example,
-    // never matches by a strong comparison, so the worker ignores the range.
+    // A range with If-Range applies only if the validator in If-Range matches by a strong comparison. Some validators,
+    // such as weak ETags, never match this way, so the worker ignores the range.
     ...(range === undefined || (ifRange !== null && !canMatch(ifRange)) ? {} : { range, ...(ifRange === null ? {} : { ifRange }) }),
   };
 }

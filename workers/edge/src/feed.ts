@@ -53,8 +53,8 @@ export class Feed<T> {
   ) {}
 
   /**
-   * Returns the current document. If the isolate's document is too old, the method first fetches a new one. If this
-   * fetch fails, it returns the isolate's document, however old it is. Never throws an error.
+   * Returns the current document. If the isolate's document is too old, first fetches a new one. If this fetch fails,
+   * returns the isolate's document, however old it is. Never throws an error.
    *
    * Each waiting request fetches the document itself. A request cannot wait for the fetch of another request, because
    * the runtime cancels a fetch when the request that started the fetch ends.

@@ -101,7 +101,8 @@ function withFieldsOfLatest(before: Packument, after: Packument): Packument {
  * Returns the value of the packument field that lists the refused versions. Because of this field, npm prints that a
  * policy refuses a version. Without the field, npm would print that the version does not exist.
  *
- * npm installs a refused version only if no other version fits. Source: npm-pick-manifest, lib/index.js.
+ * npm selects a refused version, and then prints this message, only if no other version fits. Source:
+ * npm-pick-manifest, lib/index.js.
  */
 function restrictions(name: string, refused: ReadonlyMap<string, Rule>): Record<string, unknown> {
   const byRule = new Map<Rule, string[]>();

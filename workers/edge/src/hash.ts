@@ -1,6 +1,6 @@
 // A fast hash that orders the shields (regional caches) for an object and assigns clients to the variants of
-// experiments. All isolates compute the same hash of a text. The hash is not cryptographic, so it must not protect
-// anything.
+// experiments. All isolates compute the same hash of a string. The hash is not cryptographic, so it must not be used
+// for security.
 
 /**
  * Returns a 32-bit hash of a string: FNV-1a, followed by the final mix of MurmurHash3. Because of the final mix, the

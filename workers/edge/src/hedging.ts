@@ -14,7 +14,7 @@ export interface Attempt<T> {
    */
   start: (signal: AbortSignal) => Promise<T | undefined>;
   hedgeAfter: number; // milliseconds without an answer after which the next attempt starts
-  limit: number; // after this many milliseconds without an answer, the attempt fails
+  limit: number; // milliseconds without an answer after which the attempt fails
   /**
    * A function that is called when the attempt ends. Its arguments are the attempt's outcome and the duration in
    * milliseconds.

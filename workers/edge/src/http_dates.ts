@@ -24,8 +24,8 @@ function standardFormat(text: string): string | undefined {
 }
 
 /**
- * Returns the full year for a year of two digits in an HTTP date. A year that would be more than 50 years in the future
- * is a year of the past century (RFC 9110, section 5.6.7).
+ * Returns the full year for a two-digit year in an HTTP date. A year that would be more than 50 years in the future
+ * belongs to the previous century (RFC 9110, section 5.6.7).
  */
 function century(year: number): number {
   const now = new Date().getUTCFullYear();

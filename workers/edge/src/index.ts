@@ -100,7 +100,7 @@ async function serveProtected(
   const header = request.headers.get("authorization");
   const known = knownTokens.digestOf(header);
   const credential = known === undefined ? await credentialOf(header, signingKey, hostname) : tokenWith(known);
-  // Only image clients get sessions from the token endpoint, so the worker accepts a session only for images.
+  // The token endpoint issues sessions only to image clients, so the worker accepts a session only for images.
   const usable = credential.kind === "token" || (credential.kind === "session" && wanted.ecosystem === "oci");
   const scope = wanted.kind === "object" && wanted.ecosystem === "oci" ? scopeOf(wanted.name) : undefined;
   const invalid = (): Response =>

@@ -1,11 +1,11 @@
 // Remembers the digests of the tokens in recent requests. Without this memory, the SHA-256 digest of a token would take
 // a tenth of the processor time of a hit in L1, the cache at the edge.
 //
-// The isolate keeps no text of a token. It finds a digest by a SipHash value of the request's Authorization header. The
-// key of this hash is random, differs between isolates and never leaves the isolate. Without the key, nobody can make
-// two headers with the same value or test a guess of a token. The value has 128 bits. Two headers with the same value
-// by chance are therefore as unlikely as a guessed token. A digest grants nothing: the worker looks up the token's
-// entry and the recent revocations for each request.
+// The isolate does not keep the tokens themselves. It finds a digest by the SipHash value of the request's
+// Authorization header. The key of this hash is random, differs between isolates and never leaves the isolate. Without
+// the key, nobody can construct two headers with the same value, or check with a value whether a guessed token is
+// right. The value has 128 bits, so two headers have the same value by chance as rarely as somebody guesses a token. A
+// digest alone grants no access: the worker looks up the token's entry and the recent revocations for each request.
 //
 // Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF".
 

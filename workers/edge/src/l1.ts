@@ -29,7 +29,7 @@ export const TOO_LARGE_HEADER = "x-artifact-edge-too-large";
  * header is not part of the cache key.
  */
 export const PREDICTED_HEADER = "x-artifact-edge-predicted";
-/** The name of the header that marks answers which bypass Workers Cache. */
+/** The name of the header that marks responses which did not pass through Workers Cache. */
 export const BYPASS_HEADER = "x-artifact-edge-bypass";
 
 /**
@@ -74,7 +74,7 @@ export function l1From(
     const sent = { ...headers, ...always };
     // The host in this URL is a placeholder: no request resolves the name, and the name is not part of the cache key.
     const url = `https://l1${pathOf(key, view)}`;
-    // The runtime processes `fetch` with only a URL faster than `fetch` with a method and headers.
+    // The runtime processes a call of `fetch` with only a URL faster than a call with a method and headers.
     const isPlain = method === "GET" && isEmpty(sent);
     const start = (): Promise<Response> => (isPlain ? cached.fetch(url) : cached.fetch(url, { method, headers: sent, redirect: "manual" }));
     const answer = await answerWithin(firstByteLimit, start, (late) => void late.body?.cancel());
@@ -86,7 +86,7 @@ export function l1From(
   };
 }
 
-/** Returns whether a set of headers or of conditions is empty. */
+/** Returns whether an object, such as a set of headers or of conditions, has no properties. */
 export function isEmpty(headers: object): boolean {
   for (const _ in headers) return false;
   return true;

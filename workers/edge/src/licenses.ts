@@ -1,6 +1,6 @@
-// Decides whether the licences that a rule of the edge policy lists are enough to use a package with a given licence
-// expression. For `A OR B`, the rule must list A or B. For `A AND B`, it must list both. Reference: SPDX specification,
-// annex "SPDX License Expressions".
+// Decides whether the licences that a rule of the edge policy lists satisfy the licence expression of a package. For
+// `A OR B`, the rule must list A or B. For `A AND B`, it must list both. Reference: SPDX specification, annex "SPDX
+// License Expressions".
 //
 // An SPDX identifier contains no spaces. The metadata of packages also contains other names of licences, such as
 // `Apache Software License` from a classifier of PyPI. All words between two operators are therefore the name of one

@@ -105,8 +105,8 @@ export class Memory {
   }
 
   /**
-   * Keeps an object in memory. `given` has the headers for clients. The function replaces `x-cache` and
-   * `server-timing`, because their values depend on the tier that answers.
+   * Keeps an object in memory. `given` contains the headers of the response to clients. The method replaces the values
+   * of `x-cache` and `server-timing`, because they depend on the tier that answers.
    */
   keep(key: string, given: Record<string, string>, body: ArrayBuffer, limits: MemoryLimits, now: number): void {
     this.#forget(key);

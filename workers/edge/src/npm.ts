@@ -8,8 +8,8 @@ import { searchQuery } from "./npm_search";
 import { type ObjectRoute, preferred, type Queried, type Route } from "./routes";
 
 /**
- * The part of an npm packument that a client requests: the dist-tags, or a single version. `named` says which version:
- * a version number, a range or a dist-tag.
+ * The part of an npm packument that a client requests: the dist-tags, or a single version. `named` is a version number,
+ * a version range or a dist-tag.
  */
 export type PackumentPart = { kind: "dist-tags" } | { kind: "version"; named: string };
 
@@ -19,7 +19,7 @@ interface Packument {
 }
 
 const SCOPED = "@[a-z0-9~-][a-z0-9._~-]*/[a-z0-9~_-][a-z0-9._~-]*";
-const UNSCOPED = "[A-Za-z0-9~-][A-Za-z0-9._~-]*"; // legacy names such as JSONStream contain capital letters
+const UNSCOPED = "[A-Za-z0-9~-][A-Za-z0-9._~-]*"; // old names such as JSONStream contain uppercase letters
 const NAME = new RegExp(`^(?:${SCOPED}|${UNSCOPED})$`);
 const NAME_AND_VERSION = new RegExp(`^(${SCOPED}|${UNSCOPED})/([0-9A-Za-z^~<>=*][0-9A-Za-z._+^~<>=*|-]*)$`);
 // Artifactory repeats the scope before the name of the file, as in `@acme/web/-/@acme/web-1.0.0.tgz`. Lockfiles of

@@ -24,7 +24,7 @@ export interface ListQuery {
   artifactTypes: readonly string[];
 }
 
-/** An invalid URL of the image registry, with the error that the worker answers. */
+/** An invalid URL of the image registry, and the error with which the worker answers. */
 export interface InvalidRoute {
   kind: "invalid";
   ecosystem: "oci";
@@ -77,9 +77,9 @@ function tagList(name: string, query: URLSearchParams): ObjectRoute | InvalidRou
 function byDigest(name: string, section: string, digest: string, key: string, url: Queried): ObjectRoute {
   if (section === "referrers") {
     const query = url.searchParams;
-    // A URL query encodes a space as `+`. Some clients do not encode the plus sign in a media type such as
-    // `application/spdx+json`, so the worker decodes this sign as a space. No media type has a space. The worker
-    // therefore replaces spaces by plus signs.
+    // In a URL query, `+` stands for a space. Some clients do not encode the plus sign in a media type such as
+    // `application/spdx+json`, so the decoded value has a space in its place. Media types contain no spaces, so the
+    // worker replaces each space by a plus sign.
     const artifactTypes = query.getAll("artifactType").filter((type) => type !== "").map((type) => type.replaceAll(" ", "+"));
     const list = { last: query.get("last") ?? "", artifactTypes };
     return { ...object(name, `oci/referrers/${name}/${key}.json`), list };

@@ -100,8 +100,8 @@ export async function policyOfVariant(
 }
 
 /**
- * `digests` lists the digests of edge policies. Returns whether the worker applies the newest policy in this list. The
- * worker applies a policy only if the isolate can read the policy and the policy is valid.
+ * Returns whether the worker applies the newest of the edge policies whose digests are in `digests`. The worker applies
+ * a policy only if the isolate can read the policy and the policy is valid.
  */
 export async function isNewestInForce(digests: Digests, read: Read): Promise<boolean> {
   return documents.isNewestInForce(digests, read);

@@ -35,13 +35,13 @@ const WAIT_MILLISECONDS = 30_000;
 // After an isolate has queued a prefetch of a file, it does not prefetch the file again for this number of
 // milliseconds. An install rarely takes longer.
 const FILE_MILLISECONDS = 600_000;
-// An isolate waits for this number of milliseconds before it prefetches a document again. L1, the cache at the edge,
-// answers with its copy of a document for 65 s without waiting for a shield, a regional cache
-// (registry/catalog/artifact.py, MUTABLE: `max-age` and `stale-while-revalidate`). An earlier prefetch would only make
-// L1 ask a shield whether this copy is current.
+// An isolate waits for this number of milliseconds before it prefetches a document again. For 65 s, L1, the cache at
+// the edge, answers with its copy of a document and does not wait for a shield, a regional cache
+// (registry/catalog/artifact.py, MUTABLE: `max-age` and `stale-while-revalidate`). A prefetch within this time would
+// only make L1 ask a shield whether the copy is current.
 //
-// For the same time, the isolate remembers which objects clients request after the document. The isolate therefore
-// prefetches these objects without another read of the document.
+// For the same time, the isolate remembers which objects clients request after the document, so it can prefetch these
+// objects without reading the document again.
 const DOCUMENT_MILLISECONDS = 65_000;
 // The maximum number of documents for which an isolate remembers a list of what clients request next. These lists take
 // less than 4 MB.
@@ -142,7 +142,10 @@ export class Predictions {
     if (!reachedShield) this.#allowance = Math.min(BURST, this.#allowance + 1);
   }
 
-  /** Remembers what clients request after the document `key`. `list` comes from the metadata of the document. */
+  /**
+   * Remembers which objects clients request after the document `key`. `list` names these objects, and comes from the
+   * metadata of the document.
+   */
   know(key: string, list: string, now: number): void {
     this.#lists.delete(key);
     setBounded(this.#lists, key, { list, until: now + DOCUMENT_MILLISECONDS }, LISTS);

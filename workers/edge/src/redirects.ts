@@ -12,8 +12,8 @@ import type { Place } from "./shields";
 const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
 
 /**
- * Returns a response that tells NGINX where L1, the cache at the edge, has the object for the client: the path in L1.
- * `view` is the form in which L1 returns the object (l1.ts).
+ * Returns a response that tells NGINX at which path L1, the cache at the edge, has the object for the client. `view` is
+ * the form in which L1 returns the object (l1.ts).
  *
  * The response names no path in two cases: the worker must build the answer from parts of the object, or the request
  * has a condition that only the worker checks. NGINX then gets the answer from the worker.

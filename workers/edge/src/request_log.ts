@@ -51,9 +51,9 @@ export function requestEvent(
 }
 
 /**
- * Returns the response with an additional header. The header shows operators the names of the variants to which the
- * client is assigned. The function makes a new response, because the headers of a response from L1, the cache at the
- * edge, are read-only.
+ * Returns the response with an additional header, which shows operators the variants of experiments to which the client
+ * is assigned. The function makes a new response, because the headers of a response from L1, the cache at the edge, are
+ * read-only.
  */
 export function namingVariants(response: Response, { variants }: Assignment): Response {
   const named = new Response(response.body, response);

@@ -21,7 +21,7 @@ export interface ObjectRoute {
   part?: PackumentPart;
   /** The search terms of a client that searches the list of npm packages. Absent when the request is not a search. */
   search?: SearchQuery;
-  /** Whether a client with a valid token may read the object even if the token has no grant for it. */
+  /** Whether every client with a valid token may read the object, whatever grants the token has. */
   anyToken?: boolean;
   /** The OCI error code of the response when the origin does not have the object. */
   absent?: OciCode;

@@ -21,9 +21,9 @@ let nodes: { text: string; shields: readonly Shield[] } | undefined;
 
 /**
  * Requests an object from shield nodes (machines of regional caches), and returns the first response with status 200,
- * 206, 304, 404 or 416. Returns undefined when no node sends such a response. `conditions` holds the headers for the
- * request's range and validators. `shieldPool` and `hedging` are flags of the experiment variants that the client is
- * assigned to.
+ * 206, 304, 404 or 416. Returns undefined when no node sends such a response. `conditions` contains the request's
+ * headers for ranges and validators. `shieldPool` and `hedging` are flags from the variants of experiments to which the
+ * client is assigned.
  */
 export async function fetchFromShields(
   key: string,
@@ -68,8 +68,8 @@ async function fetchFrom(
 }
 
 /**
- * Returns the shield nodes (machines of regional caches) in the text of the binding SHIELDS. The function parses the
- * text once, because the text never changes during an isolate's life.
+ * Returns the shield nodes (machines of regional caches) that the binding SHIELDS lists. `text` is the value of the
+ * binding. The function parses it once, because it never changes during an isolate's life.
  */
 function shieldsOf(text: string): readonly Shield[] {
   if (nodes?.text !== text) nodes = { text, shields: JSON.parse(text) as Shield[] };

@@ -12,8 +12,8 @@ interface Package {
 }
 
 /**
- * The form of a document that lists artifacts. `contents` is the form of an image repository's index, which clients
- * cannot read. Clients can read documents in all other forms.
+ * The form of a document that lists artifacts. Clients can read documents in all forms except `contents`, the index of
+ * an image repository.
  */
 export type Form = "packument" | "html" | "json" | "tags" | "referrers" | "contents";
 
@@ -26,7 +26,7 @@ export type DocumentSubject = Package & { kind: "document"; form: Form };
  */
 export type ArtifactSubject = Package & { kind: "artifact"; id: string };
 
-/** A layer or a configuration of an image. The package's index lists no blobs. */
+/** A layer or a configuration of an image. Unlike artifacts, blobs are not listed in the package's index. */
 export type BlobSubject = Package & { kind: "blob"; digest: string };
 
 export type Subject = DocumentSubject | ArtifactSubject | BlobSubject;

@@ -16,7 +16,7 @@ export interface Named<T> {
   value: T;
 }
 
-const KEPT = 8; // the maximum number of documents in each of the maps `#valid` and `#invalid`
+const KEPT = 8; // the maximum number of valid documents, and of invalid documents, that the isolate remembers
 
 /**
  * Finds the newest valid version of a document, such as the edge policy. `kind` is the name of such documents in error
@@ -56,8 +56,8 @@ export class VersionedDocuments<T> {
   }
 
   /**
-   * `digests` lists the digests of a document's versions. Returns whether the worker applies the newest version in this
-   * list. The worker applies an older version if the newest version is invalid or cannot be read.
+   * Returns whether the worker applies the newest version of a document. `digests` lists the digests of the document's
+   * versions, the newest first. The worker applies an older version if the newest version is invalid or cannot be read.
    */
   async isNewestInForce(digests: Digests, read: Read): Promise<boolean> {
     try {

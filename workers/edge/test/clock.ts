@@ -1,4 +1,4 @@
-// A clock for tests, which only the test moves.
+// A clock for tests. Its time changes only when a test changes it.
 
 import type { Clock } from "../src/hedging";
 

@@ -42,8 +42,8 @@ const documents = fc.array(rule, { maxLength: 8 }).map((rules) => {
 });
 
 /**
- * Returns the id of a principal's rule set, and PACKUMENT filtered by this rule set. `text` is the edge policy, and
- * `of` is the name of the principal.
+ * Returns the id of the rule set that applies to a principal, and PACKUMENT as this rule set filters it. `text` is the
+ * edge policy, and `of` is the name of the principal.
  */
 async function rendered(text: string, of: string): Promise<[string, string]> {
   const digest = createHash("sha256").update(text).digest("hex");

@@ -1,5 +1,5 @@
-// Unit tests of rules about licences and provenance. They test which licence expressions satisfy a rule. They also test
-// in which fields the edge finds the licence and the provenance of a version.
+// Unit tests of edge policy rules about licences and provenance. They test which licence expressions satisfy a rule.
+// They also test in which fields the edge finds the licence and the provenance of a version.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -252,8 +252,8 @@ test("a version that the edge policy refuses is not prefetched, and documents ar
   const filtered = copyOf(`/filtered/${digest}/${document("policy-b")}`);
   assert.ok(filtered !== undefined);
   // L1, the cache at the edge, keeps prefetched documents for 20 s instead of 5 s. The worker may make a filtered
-  // document from a prefetched document that is already 20 s old. The filtered document must not last another 20 s, so
-  // it has the origin's Cache-Control.
+  // document from a prefetched document that is already 20 s old. The filtered document gets the origin's shorter
+  // Cache-Control, so that it does not last another 20 s.
   assert.equal(filtered.headers["cache-control"], mutable);
   assert.equal(copyOf(`/objects/${document("policy-b")}`)?.headers["cache-control"], "public, max-age=20, stale-while-revalidate=45");
   assert.ok(!requested.includes(tarball("policy-b", "2.0.0")), requested.join());

@@ -107,7 +107,7 @@ test("during an outage of the feed, grants stay valid and known revocations stay
   assert.equal(await laterStatus(FILE, "gone"), 401);
   for (const failure of ["fails", "silent"] as const) {
     stub.feed = failure;
-    await new Promise((done) => setTimeout(done, 4_500)); // the worker's revocations become outdated
+    await new Promise((done) => setTimeout(done, 4_500)); // the isolate's copy of the revocation feed becomes too old
     assert.equal(await status(FILE, "steady"), 200, failure);
     assert.equal(await status(FILE, "gone"), 401, failure);
   }
