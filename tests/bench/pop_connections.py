@@ -127,9 +127,9 @@ def active_client(pop: OwnPop) -> PacedClient:
 
 
 def measure(pop: OwnPop, client: PacedClient, other: PacedClient, connections: int, seconds: float) -> Measured:
-    """Measures the memory and the processor time of NGINX, and then the response times of two clients. `client` uses
-    the machine `pop`, which has `connections` idle connections. `other` uses a machine without them. The clients take
-    turns in short rounds, because the speed of the host changes with time.
+    """Measures the memory and the processor time of NGINX, and then the response times of two clients. `client` sends
+    its requests to the machine `pop`, which has `connections` idle connections. `other` sends its requests to a machine
+    without idle connections. The clients take turns in short rounds, because the speed of the host changes with time.
     """
     processes = nginx_processes(pop)
     found, spent = memory(processes), sum(map(processor_seconds, processes))

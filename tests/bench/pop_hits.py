@@ -3,7 +3,8 @@
 `python -m tests.bench.pop_hits` starts the programs of a PoP machine on loopback, and the bare NGINX, which serves
 files of the same size from its own cache. The program sends requests to both in turn with wrk, over TLS and HTTP/1.1,
 and prints the ratios of their speeds. The PoP's edge worker decides whether a client may read a path, and the PoP's
-NGINX remembers the decision. A cold decision is one that NGINX does not remember.
+NGINX remembers the decision. The output calls a decision cold if NGINX does not remember it, so that the worker has to
+decide.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _TOKEN = "bench"
 # cached objects and NGINX's stored decisions in /run, which is in memory, too.
 _IN_MEMORY = "/dev/shm"  # noqa: S108
 
-# wrk runs this script before each request. Each request gets a different header Accept. NGINX remembers the worker's
-# decision only for requests with the same Accept, so the worker has to decide on each request.
+# wrk runs this script before each request. Each request gets a different Accept header. NGINX remembers the worker's
+# decision only for requests with the same Accept header, so the worker has to decide on each request.
 _COLD = """
 local number = 0
 request = function()

@@ -104,7 +104,7 @@ class Trees:
 
     def programs(self, client: Client, name: str) -> Mapping[str, Callable[[], Finished]]:
         """Maps each ecosystem to a function that runs the ecosystem's client program (npm, pip or skopeo). The function
-        installs a package or copies an image into a new directory with the name `name`.
+        installs a package or copies an image into the new directory `name`.
         """
         target = self._directory / name
         (target / "npm").mkdir(parents=True)
@@ -169,8 +169,8 @@ def report(off: Mapping[str, Measured], on: Mapping[str, Measured], milliseconds
 
 
 def explain(off: Mapping[str, Measured], on: Mapping[str, Measured]) -> None:
-    """Prints a Markdown table of repeated requests. A repeated request is one in which L1, the cache at the edge,
-    requests the same object again from the shield.
+    """Prints a Markdown table of repeated requests. With a repeated request, L1, the cache at the edge, requests an
+    object from the shield again.
     """
     print(f"| | {' | '.join(COLUMNS)} |")
     print(f"| --- |{' --- |' * len(COLUMNS)}")

@@ -52,7 +52,7 @@ class Breakdown:
         return self.validated + self.absent + self.in_full
 
     def cells(self) -> Sequence[str]:
-        """Returns the counts as a table row with the columns `COLUMNS`."""
+        """Returns the counts as the cells of a table row whose columns are COLUMNS."""
         first = (self.requests, self.objects, self.unwanted, self.twice, self.more)
         again = (self.validated, self.absent, self.in_full, self.at_once, round(self.seconds))
         return [str(each) for each in (*first, *again)]

@@ -28,8 +28,7 @@ PAGE = "docs/state.md"
 # The default loopback network of the sandbox (the emulated clouds on this machine) is 127.96.0.0/16. The environment
 # variable ARTIFACT_EDGE_LOOPBACK overrides it.
 LOOPBACK = "127.96"
-# `drift.repair` compares the Pulumi state with AWS. Its output has this text before the ARN of each AWS resource that
-# the state lacks.
+# In the output of `drift.repair`, this string comes before the ARN of each AWS resource that the Pulumi state lacks.
 _ORPHAN = "missing from the state: "
 
 
@@ -127,13 +126,14 @@ class Stack:
     def interrupt(self, operation: str, writes: int, *, times: int) -> str:
         """Starts a Pulumi operation, and interrupts it after `writes` writes of the Pulumi state.
 
-        The engine gets `times` interrupts, as from Ctrl-C. Returns the output of the Pulumi engine.
+        The engine gets the signal SIGINT `times` times, as if a user pressed Ctrl-C. Returns the output of the Pulumi
+        engine.
         """
         engine = self._started(operation, writes)
         for number in range(times):
             engine.send_signal(signal.SIGINT)
-            # The engine prints "^C received" for each signal. The loop waits for this line before it sends the next
-            # signal. It checks the engine's log every millisecond, because the engine may end soon.
+            # The engine prints "^C received" for each signal. The loop waits for this line before the next signal. It
+            # checks the engine's log every millisecond, because the next signal must arrive before the engine ends.
             while self.log.read_text().count("^C received") <= number and engine.poll() is None:
                 time.sleep(0.001)
         engine.wait(timeout=120)

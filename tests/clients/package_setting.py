@@ -65,7 +65,7 @@ class PackageSetting:
         """Runs a program in the directory of the client's project and waits until the program ends.
 
         `name` is the name of one of the client's programs, or the path of another program. `given` is the program's
-        standard input, and `more` adds environment variables.
+        standard input. `more` contains additional environment variables.
         """
         self.project.mkdir(parents=True, exist_ok=True)
         return subprocess.run(

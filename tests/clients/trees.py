@@ -1,4 +1,4 @@
-"""Imports real packages with all their dependencies into the sandbox, and finds out which packages clients have
+"""Imports real packages with all their dependencies into the sandbox, and finds out which packages a client has
 installed.
 
 The packages come from the public registries, or from the mirrors that npm and pip are configured with on this machine.
@@ -23,7 +23,7 @@ from tests.support.sandbox.up import Up
 # Together with their dependencies, these are more than 300 npm packages. node-gyp is in the list because yarn 4 adds
 # node-gyp as a dependency of packages that need it for their build, such as fsevents.
 NPM_ROOTS = {"eslint": "^8.57.0", "express": "^4.21.0", "jest": "^29.7.0", "node-gyp": "^11.4.0", "webpack": "^5.95.0"}
-# In all, these Python projects and their dependencies have more than 60 wheels.
+# Together with their dependencies, these Python projects have more than 60 wheels.
 PYTHON_ROOTS = ("numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "notebook")
 
 

@@ -151,9 +151,10 @@ def _exchange(
 
 @contextmanager
 def _front(suite_proxy: SuiteProxy) -> Generator[str]:
-    """Runs a proxy for the client of the test suite.
+    """Runs the proxy that the client of the test suite uses.
 
-    The proxy sends test requests through the shield, and all other requests directly to the suite's server.
+    The proxy forwards test requests to the suite's server through the shield (a regional cache), and all other requests
+    directly.
     """
 
     class Handler(BaseHTTPRequestHandler):

@@ -77,8 +77,8 @@ def assert_slows_guesses(edge: Edge, path: str, token: str) -> None:
 
 
 def assert_serves_a_fleet(edge: Edge, path: str, token: str) -> None:
-    """Opens FLEET_RUNNERS connections from one address with one token, and requests the file at `path` 15 times on
-    each. Asserts that all answers have status 200.
+    """Opens as many connections as a large group of CI runners (FLEET_RUNNERS), all from one address and with one
+    token. Requests the file at `path` 15 times on each. Asserts that all answers have status 200.
     """
     headers = {"authorization": f"Bearer {token}"}
     one = edge.request("GET", path, {**headers, "connection": "keep-alive"})

@@ -58,8 +58,8 @@ def records(database: Spanner) -> list[Any]:
     start = database.now()
     put(database, "x", 1)
     newer = {"table": "items", "columns": ["pk", "sk", "version"], "values": [["tokens", digest("x"), "2"]]}
-    # The update changes only the column `version`. For unchanged columns, the records of Google's Spanner emulator
-    # contain old values. The records of this repository's emulation do not contain old values.
+    # The update changes only the column `version`. The change records of Google's Spanner emulator also contain the old
+    # values of the unchanged columns. Those of this repository's emulation do not.
     database.write({"update": newer})
     remove(database, "x")
     end = database.now()

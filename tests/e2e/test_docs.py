@@ -87,7 +87,7 @@ def test_pulumi_has_the_commands_and_options_that_the_pages_print(up: Up) -> Non
     printed = [words[1:] for block in all_blocks() for words in commands(block.text) if words[0] == "pulumi"]
     assert len(printed) > 20
     engine = shell_environment(ensure_engine(print), up.sandbox, passphrase="")
-    engine["PULUMI_EXPERIMENTAL"] = "true"  # makes `pulumi` list the option --plan in its help
+    engine["PULUMI_EXPERIMENTAL"] = "true"  # without it, the help of `pulumi` does not list --plan
     missing = [
         f"pulumi {' '.join(words)}: {option}"
         for words in printed

@@ -122,14 +122,14 @@ def test_a_withdrawal_during_an_edge_outage_reaches_every_reader(
     file, path = tarball(tmp_path / "bad.tgz", {"name": "leaked", "version": "1.0.0"}), "/npm/leaked/-/leaked-1.0.0.tgz"
     assert registry(up, "publish", file).returncode == 0
     assert all(reader.get(path).content == file.read_bytes() for reader in readers)
-    # A minute of the emulated AWS now lasts 60 s. The outbox relay, which delivers changes, therefore does not run
-    # before the test has checked the state after the failed withdrawal.
+    # From here on, a minute of the emulated AWS lasts 60 s. The schedule therefore does not invoke the outbox relay,
+    # which delivers changes, before the test has checked the state after the failed withdrawal.
     set_minute(up, MINUTE_SECONDS)
     taken = registry(up, "unpublish", "npm:leaked@1.0.0", CLOUDFLARE_BASE_URL=NOWHERE)
     assert taken.returncode != 0
     assert "the quarantine list at the edge was not updated" in taken.stderr
-    # The quarantine list still lacks the object, but the edge already refuses the object, because the feed of recent
-    # withdrawals names it.
+    # The write to the quarantine list has failed, but the edge already refuses the object, because the feed of recent
+    # withdrawals lists it.
     for reader in readers:
         assert in_time(lambda reader=reader: reader.get(path).status_code == 410)
     (left,) = of("leaked", outbox.pending())

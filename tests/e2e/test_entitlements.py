@@ -245,8 +245,8 @@ def test_a_resync_repairs_the_edge(up: Up, target: Target, clients: list[httpx.C
     resync.resync(target)
     missing, lost = create(target, ["npm:@acme/*:pull"])
     stale, spoilt = create(target, ["npm:@acme/*:pull"])
-    # The test waits until the change stream has delivered all changes to the edge. A delivery after the deletion below
-    # would write the deleted token entry again.
+    # The change stream must have delivered all changes to the edge before the entry is deleted below. A later delivery
+    # would write the deleted entry again.
     until_delivered(target)
     edge_values(target).delete(f"token:{lost}", **where(target))
     wrong = json.dumps({**entry(target, spoilt), "grants": ["npm:nothing:pull"]}).encode()

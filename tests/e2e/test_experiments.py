@@ -80,8 +80,8 @@ def test_an_experiment_reaches_each_pop_and_only_operators_read_their_variant(
         with httpx.Client(**access(up, location, "variant-reader")) as client:
             answer = client.get(FILE)
         assert (answer.status_code, answer.headers.get("X-Artifact-Edge-Variant")) == (200, None)
-    # The hash of a client's principal decides the client's variant. The operator gets the variant `on`, and the reader
-    # gets the variant `off`.
+    # The experiment assigns each client to a variant by a hash of its principal: the operator gets `on`, and the reader
+    # gets `off`. Only operators see their variant in a response header.
     assert found == {"hedging=on"}
 
     def are_counted() -> bool:

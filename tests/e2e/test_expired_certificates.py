@@ -90,8 +90,8 @@ class Keys:
             self._manager.put_secret_value(SecretId=secret_id(STACK, name), SecretString=json.dumps(content))
 
     def moved(self, chain: str, time: timedelta) -> str:
-        """Returns copies of the certificates in a PEM text. The validity of each copy begins and ends earlier by
-        `time`. The copy is signed with the same key as the original.
+        """Returns copies of the certificates in `chain`, in PEM format. The validity of each copy begins and ends
+        earlier by `time`. The copy is signed with the same key as the original.
         """
         return "".join(self._moved(each, time) for each in x509.load_pem_x509_certificates(chain.encode()))
 

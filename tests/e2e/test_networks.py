@@ -164,11 +164,11 @@ class Networks:
         self.shell.run(drain)
 
     def connect(self, place: ClientLocation) -> tuple[str, str]:
-        """Sends a request to the hostname from the client location `place`. Returns two texts. The first text says what
-        the client connects to: `accelerator` or `machine`. The second text is the region of the server that answers, or
-        empty if no server answers.
+        """Sends a request to the hostname from the client location `place`. Returns what the client connects to
+        (`accelerator` or `machine`), and the region of the server that answers. The region is empty if no server
+        answers.
 
-        The server must see the client's own address.
+        Asserts that the server sees the client's own address.
         """
         own = self.sandbox.clouds.client_location_address(place)
         address = self.addresses(place)[0]

@@ -112,7 +112,7 @@ def test_npm_installs_bundled_pinned_and_legacy_packages(published: None, reader
 @pytest.mark.parametrize("name", list(PROGRAMS))
 def test_other_clients_install_them_too(published: None, reader: Client, tmp_path: Path, name: str) -> None:
     packages = ["@wild/wrapped", "WildStream"]
-    if name == "pnpm":  # yarn 1 cannot install `@wild/bundler`: yarn requests the bundled package from the registry
+    if name == "pnpm":  # yarn 1 cannot install `@wild/bundler`, because it also requests the bundled package
         packages.append("@wild/bundler")
     shutil.copy(reader.directory / "npmrc", tmp_path / ".npmrc")
     with (tmp_path / ".npmrc").open("a") as settings:

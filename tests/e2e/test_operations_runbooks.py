@@ -127,8 +127,8 @@ def publish(up: Up, directory: Path, name: str) -> str:
 
 
 def urn_of(shell: OperatorShell, down: Runbook, instance: str) -> str:
-    """Returns the URN of the machine with the id `instance`. The function runs the command `pulumi stack --show-urns`
-    from the runbook `down`, and finds the URN in the output.
+    """Returns the URN of the machine with the id `instance`. The function finds it in the output of `pulumi stack
+    --show-urns`, a command of the runbook `down`.
     """
     shown = shell.run(down.command("pulumi stack --show-urns") + " --stack local --show-ids")
     lines = shown.splitlines()
@@ -341,7 +341,7 @@ def test_a_worker_with_another_key_gets_the_key_of_the_secret(
     (drain,) = lags.blocks({})
 
     def is_delivered() -> bool:
-        # `python -m registry purges drain` exits with 1 while the delivery of a change waits for its next try. The test
+        # `python -m registry purges drain` exits with 1 while a change waits for its next delivery attempt. The test
         # ignores this status and runs the command again.
         shell.run(f"{drain} || true")
         return outbox.pending() == []

@@ -31,7 +31,7 @@ def shield() -> Iterator[Shield]:
 
 
 def _answers(shield: Shield, method: str, headers: dict[str, str]) -> Iterator[tuple[str, httpx.Response]]:
-    """Yields a shield's responses to the same request for an uncached, a cached and a stale object."""
+    """Yields a shield's responses to the same request for three objects: an uncached, a cached and a stale one."""
     for state in ("lacks", "has", "has stale"):
         key = f"ranges-{next(_numbers)}"
         shield.cloud.put(NEAR, key, CONTENT, **({"cache_control": STALE} if state == "has stale" else {}))

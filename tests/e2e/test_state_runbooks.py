@@ -97,7 +97,7 @@ def killed_when(shell: OperatorShell, command: str, created: str) -> None:
 
 
 def interrupted_when(shell: OperatorShell, command: str, created: str, *, times: int) -> str:
-    """Starts a Pulumi command, and interrupts it `times` times as soon as it has created the resource `created`.
+    """Starts a Pulumi command. As soon as the command has created the resource `created`, interrupts it `times` times.
     Returns the output of the command.
 
     The function sends each interrupt to all processes of the command, as a terminal does on Ctrl-C. After each

@@ -36,7 +36,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     max_leaves=8,
 )
 SHA512, SHA256 = f"sha512-{'A' * 86}==", f"sha256:{'ab' * 32}"
-# Values for the fields of a rule of an edge policy. Each value is valid for at least one field.
+# The values that the tests give to the fields of random edge policy rules. Each value is valid for at least one field.
 VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         "allow",

@@ -50,7 +50,7 @@ class Row:
 
 def rows(deployments: Iterable[Deployment], prefix: str) -> list[Row]:
     """Returns the rows of the alarm table for the given deployments, sorted by tier (a part of the stack, such as
-    `dns`) and name. Alarms with the same text share one row.
+    `dns`) and name. Alarms that differ only in details (such as the region or the machine) share one row.
     """
     found: set[Row] = set()
     for deployment in deployments:
@@ -113,8 +113,8 @@ def _row(name: str, prefix: str, tier: str, cloud: str, fault: str, when: str, r
 
 
 def _anywhere(text: str) -> str:
-    """Replaces regions, machines, DynamoDB operations and hostnames in a text with placeholders. Alarms that differ
-    only in these parts then have the same text.
+    """Replaces regions, machines, DynamoDB operations and hostnames in a string with placeholders, so that alarms that
+    differ only in these parts get the same row.
     """
     named = re.sub(r"(artifact-edge-prod[a-z-]*-)?" + f"({_PLACE.pattern})", "<region>", text)
     named = re.sub(r"<region>-\d+", "<machine>", named)

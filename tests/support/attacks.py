@@ -108,8 +108,8 @@ def refused_requests_of_clients(edge: Edge) -> Sequence[str]:
     """Sends the same requests as real package clients. The worker would answer all of these requests. Returns a
     description of each request that the edge refuses before the worker gets it.
 
-    A request counts as refused in three cases: the edge sends no response, it sends several responses, or the worker
-    never gives this status to a client without a token. Examples of such a status are 413 and 503.
+    A request counts as refused if the edge sends no response or several responses, or if the response has a status that
+    the worker never returns to a client without a token, such as 413 or 503.
     """
     refused: list[str] = []
     for method, path, headers in SERVED:

@@ -28,7 +28,7 @@ class Machine:
     """Runs the program fetch-secrets as a machine on Google Cloud does, with a temporary directory in place of `/run`.
 
     `down` lists AWS hosts that cannot be reached. `asked` lists the hosts to which the program sent requests. The
-    temporary directory already contains certificate files of the current day. The program therefore does not export the
+    temporary directory already contains certificate files of the current day, so the program does not export the
     certificate again.
     """
 

@@ -27,10 +27,10 @@ class _Directories(list[str]):
 
 @contextmanager
 def made_once() -> Generator[None]:
-    """Makes all boto3 sessions of the test process share one cache of AWS's API descriptions. Also shares the functions
-    that werkzeug compiles from routes between all Flask applications of the process.
+    """Makes all boto3 sessions of the test process share one cache of AWS's API descriptions. Also makes all Flask
+    applications of the process share the functions that werkzeug compiles from routes.
 
-    Without a shared cache, each session lists thousands of files and parses megabytes of JSON. Each application
+    This saves time: otherwise, each session lists thousands of files and parses megabytes of JSON, and each application
     compiles hundreds of functions.
     """
 

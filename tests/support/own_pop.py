@@ -390,7 +390,8 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 class _StubServer(socketserver.ThreadingUnixStreamServer):
-    # At most this many connections can wait until the stub accepts them. If more connections wait, NGINX answers 502.
+    # The maximum number of connections that wait for this stub of the edge worker. If more connections wait, NGINX
+    # answers 502.
     request_queue_size = 1024
     daemon_threads = True
 

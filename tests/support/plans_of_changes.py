@@ -151,9 +151,9 @@ def _shortened(value: Any) -> Any:
 
 
 def _boot(key: str, program: str) -> str:
-    """Returns the lines of a machine's user data that contain an AWS URL. The plan gate (gates/), which checks Pulumi
-    plans, reads only these lines. If `key` is `userDataBase64`, the user data is compressed, and the function
-    compresses the result, too.
+    """Returns only the lines of a machine's user data that contain an AWS URL, because the plan gate (gates/), which
+    checks Pulumi plans, reads no other lines. If `key` is `userDataBase64`, `program` is compressed, and so is the
+    result.
     """
     if key == "userDataBase64":
         return compressed(_boot("userData", gzip.decompress(base64.b64decode(program)).decode()))

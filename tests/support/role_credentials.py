@@ -41,7 +41,8 @@ def role_credentials(role: str, needed: set[RequiredPermission]) -> Generator[No
         environment.setenv("AWS_ACCESS_KEY_ID", given["AccessKeyId"])
         environment.setenv("AWS_SECRET_ACCESS_KEY", given["SecretAccessKey"])
         environment.setenv("AWS_SESSION_TOKEN", given["SessionToken"])
-        # Makes boto3 create a new default session. The old session would keep the credentials that it found first.
+        # Makes boto3 create a new default session. A session keeps the credentials that it finds first, so an old
+        # session would ignore the variables above.
         environment.setattr(boto3, "DEFAULT_SESSION", None)
         environment.setattr(permissions, "is_permitted", recorded)
         yield

@@ -37,7 +37,7 @@ class Runbook:
         """Returns a command of the runbook with its placeholders filled in. `printed` is the command as the page shows
         it. `values` maps strings on the page, such as `<stack>`, to their replacements.
 
-        Fails unless the text of the runbook outside its code blocks contains the command as inline code.
+        Fails unless the runbook contains the command as inline code. Code blocks do not count.
         """
         sentences = re.sub(r"(?ms)^ *```.*?^ *```$", "", self.text)
         spans = {" ".join(span.split()) for span in re.findall(r"`([^`]+)`", sentences)}

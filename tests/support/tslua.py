@@ -78,8 +78,8 @@ class Script:
     def request(
         self, headers: Mapping[str, str] | None = None, *, method: str = "GET", uri: str = "/", port: int = EDGE_PORT
     ) -> Transaction:
-        """Calls the script's function `do_remap` for a request. Traffic Server does the same for a rule of
-        remap.config.
+        """Calls the script's function `do_remap` for a request, as Traffic Server does for a request that matches a
+        rule of remap.config.
         """
         transaction = Transaction(self, Message(Headers(headers), method=method, uri=uri, port=port))
         transaction.run(self._remap)

@@ -101,7 +101,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(copy: Path) -> str:
-    """Returns the import linter's output for a copy of the repository to which each import in FORBIDDEN is added."""
+    """Adds each import in FORBIDDEN to a copy of the repository, and returns the import linter's output for it."""
     for importer, imported in FORBIDDEN:
         (copy / importer / f"{planted(imported)}.py").write_text(f"import {imported}\n")
     linted = lint(copy)

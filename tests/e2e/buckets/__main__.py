@@ -15,7 +15,7 @@ LASTING = pulumi.ResourceOptions(protect=True)
 
 def guard(title: str, bucket: aws.s3.Bucket, key: pulumi.Input[str] | None) -> None:
     """Declares the protective settings that policies require for a bucket. `key` is the KMS key that encrypts the
-    bucket; None selects S3's own key.
+    bucket. If `key` is None, S3 encrypts the bucket with its own keys.
     """
     arn = f"arn:aws:s3:::{title}"
     aws.s3.BucketPublicAccessBlock(

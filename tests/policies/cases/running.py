@@ -38,8 +38,8 @@ def alias(target: str, kind: str = "CNAME") -> PolicyResource:
 
 
 def own_pops(component: str) -> list[PolicyResource]:
-    """Returns the DNS records of one machine in a PoP that we operate ourselves. One record contains the machine's
-    address. The other is an alias of this record.
+    """Returns the DNS records of one machine in a PoP of our own: an alias record, and the record with the machine's
+    address that the alias points to.
 
     The address is an Elastic IP address in a component of the type `component`. Policies recognize our own PoPs by this
     component type.

@@ -8,8 +8,8 @@ from tests.policies.mutations.changes import put, put_only
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 THRESHOLD = "conditions.0.conditionThreshold"
-# Parts of alarm names. If an alarm's name contains one of these parts, the alarm must also go off when data is missing.
-# A failed component sends no data.
+# Parts of alarm names. An alarm whose name contains one of these parts must also go off when data is missing, because a
+# failed component sends no data.
 SILENT = ("-down", "-lost", "purge-lag", "-gone")
 
 MUTATIONS = [

@@ -28,8 +28,8 @@ def put(path: str, value: Any) -> Change:
 
 
 def put_only(name: str, value: Any) -> Change:
-    """Returns a change that sets a property of a resource to a fixed value. The change also removes the resource's
-    dependencies through this property, because a fixed value comes from no other resource.
+    """Returns a change that sets a property of a resource to a fixed value. The change also removes the dependencies on
+    other resources from which the property had its value.
     """
 
     def change(broken: Registered) -> Sequence[Registered]:
@@ -97,8 +97,8 @@ def also_allow(path: str, **statement: Any) -> Change:
 
 
 def remove(broken: Registered) -> Sequence[Registered]:
-    """A change that removes the resource `broken` from a stack. Each change returns the resources that take the place
-    of `broken`. This change returns none.
+    """Removes the resource `broken` from a stack. A change returns the resources that take the place of `broken`, so
+    this change returns an empty list.
     """
     return []
 

@@ -55,8 +55,8 @@ class PolicyStack:
 @cache
 def policy_stacks() -> Sequence[PolicyStack]:
     """Returns three variants of the stack prod: as configured, with only Google Cloud, and with an accelerator. The
-    tests break all resources of the first two variants. In the variant with an accelerator, they break only resource
-    types that prod does not have.
+    tests make harmful changes to all resource types of the first two variants. In the variant with an accelerator, they
+    change only resource types that prod does not have.
     """
     google = {**settings("prod"), **_ONE_CLOUD}
     prod, accelerated = first_up("prod").resources, first_up("prod", _ACCELERATED).resources

@@ -80,8 +80,8 @@ def _graph_of(stack: int) -> Mapping[str, PolicyResource]:
 
 
 def _selected(stack: PolicyStack, violation: Violation) -> Registered:
-    """Returns the resource that the violation changes. If several resources qualify, the one with the alphabetically
-    first URN is returned, because the Pulumi program registers resources in no fixed order.
+    """Returns the resource that a violation (one bad change to a stack) changes. If several resources qualify, returns
+    the one with the alphabetically first URN, because the Pulumi program registers resources in no fixed order.
     """
     picked = [each for each in stack.resources if kind_of(each) == violation.of and violation.where(each)]
     return min(picked, key=lambda each: each.urn)

@@ -40,7 +40,7 @@ class Up:
         return _outputs(self.sandbox)
 
     def forget_outputs(self) -> None:
-        """Discards the cached outputs. The next call of `outputs` reads them from the stack again."""
+        """Discards the cached stack outputs, so that the next call of `outputs` reads them again."""
         _outputs.cache_clear()
 
     def aws(self, service: str, region: str = "us-east-1") -> Any:

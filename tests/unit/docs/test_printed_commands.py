@@ -108,7 +108,7 @@ def test_a_command_within_a_sentence_exists(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    # Leaves out the decision records in docs/decisions, because they contain no steps that readers follow.
+    # The test leaves out the decision records in docs/decisions, because they contain no steps for readers to follow.
     [page for page in PAGES if page.parent.name != "decisions"],
     ids=lambda page: str(page.relative_to(CHECKOUT)),
 )

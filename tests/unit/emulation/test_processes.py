@@ -69,8 +69,8 @@ def test_a_reused_pid_is_not_the_sandboxs_process(sandbox: Sandbox) -> None:
 
 
 def test_a_process_can_end_at_any_moment_of_a_query(sandbox: Sandbox) -> None:
-    """Queries the state of 300 processes while each process ends. The queries have no pause between them, and some
-    processes therefore end during a query.
+    """Queries the state of 300 processes, one after the other, while each of them ends. There is no pause between the
+    queries, so that some processes end during a query.
     """
     for _ in range(300):
         process = subprocess.Popen(["sleep", "60"])

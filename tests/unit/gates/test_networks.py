@@ -126,7 +126,7 @@ ACCELERATOR, LISTENER, GROUP = (
 
 def accelerator(op: str, before: Mapping[str, int], after: Mapping[str, int]) -> Steps:
     """Returns a plan's steps for an accelerator and its two DNS records. `before` and `after` map each region to its
-    traffic dial in percent. `before` applies before the plan, and `after` applies after it.
+    traffic dial in percent, before and after the plan.
     """
     name = {"name": "anycast.pops.example.com", "type": "A"}
     front = {**name, "setIdentifier": "primary", "failoverRoutingPolicies": [{"type": "PRIMARY"}]}
@@ -189,8 +189,8 @@ def test_a_traffic_dial_moves_the_clients_that_the_region_no_longer_serves(dial:
 
 @pytest.mark.parametrize(
     ("percent", "refused"),
-    # DNS sends `percent` of all clients to an accelerator with two regions. The plan drains one region. Half of the
-    # accelerator's clients therefore move to the other region.
+    # DNS sends `percent` of all clients to an accelerator with two regions. The plan drains one of these regions, so
+    # half of the accelerator's clients move to the other region.
     [(0, []), (40, []), (50, ["traffic"])],
 )
 def test_a_traffic_dial_counts_by_the_clients_of_the_accelerator(percent: int, refused: list[str]) -> None:
@@ -296,9 +296,9 @@ def biased(before: int, after: int) -> Steps:
 def test_no_client_resolves_the_latency_records_while_the_network_has_geoproximity(
     percent: int, refused: list[str]
 ) -> None:
-    # The plan adds a region of PoPs, and the region's geoproximity record takes over half of the clients. The region's
-    # latency record gets no clients: only the wildcard name `*.pops.example.com` leads to it, and no client uses such a
-    # name.
+    # The plan adds a region of PoPs. The region's geoproximity record takes over half of the clients. Its latency
+    # record gets no clients: only the wildcard name `*.pops.example.com` points to the latency records, and no client
+    # uses such a name.
     own = [{**part, "newState": part["oldState"]} for part in to_geoproximity(percent)]
     near = [{**part, "op": "create", "oldState": None} if "us-west-2" in part["urn"] else part for part in biased(0, 0)]
     former = {"name": "*.pops.example.com", "type": "A", "aliases": [{"name": "pops.example.com"}]}
@@ -320,8 +320,8 @@ def to_geoproximity(percent: int) -> Steps:
 
 @pytest.mark.parametrize(
     ("before", "after", "refused"),
-    # The bias of us-west-2 decides its share of the clients. A bias of 0 gives the region half of the clients, 50 gives
-    # 2/3, and 80 gives 5/6. A plan may move at most 1/5 of all clients.
+    # The bias of us-west-2 determines the region's share of the clients: half with a bias of 0, 2/3 with a bias of 50,
+    # and 5/6 with a bias of 80. A plan may move at most 1/5 of all clients.
     [(0, 50, []), (50, 0, []), (50, 80, []), (0, 80, ["traffic"]), (0, -99, []), (99, 0, ["traffic"])],
 )
 def test_a_bias_moves_clients(before: int, after: int, refused: list[str]) -> None:

@@ -246,7 +246,9 @@ class Hostname:
         )
 
     def wait(self, seconds: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-        """Waits until the hostname is active. Only the sleeps of the Pulumi program advance the emulated clock."""
+        """Runs a Pulumi program that waits until the hostname is active. The program's sleeps do not take real time:
+        they only advance an emulated clock, and `seconds` records their durations.
+        """
 
         async def sleep(duration: float) -> None:
             seconds.append(duration)

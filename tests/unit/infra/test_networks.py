@@ -195,8 +195,8 @@ def test_clients_of_three_continents_get_the_nearest_pop_by_each_routing_policy(
 
 @pytest.mark.parametrize(("bias", "region"), [(0, "eu-west-1"), (50, "us-east-1"), (-50, "eu-west-1")])
 def test_a_bias_leads_clients_of_other_places_to_a_pop(bias: int, region: str) -> None:
-    # Singapore is 11,200 km from eu-west-1, and 15,500 km from us-east-1. A positive bias makes us-east-1 count as
-    # nearer.
+    # Singapore is nearer to eu-west-1 (11,200 km) than to us-east-1 (15,500 km). With a positive bias, Route 53 treats
+    # us-east-1 as nearer.
     found = Network(100, routing="geoproximity", biases={"us-east-1": bias})
     found.lose("ap-southeast-1")
     assert found.regions() == ["us-east-1", "eu-west-1", region]

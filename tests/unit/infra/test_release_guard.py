@@ -1,4 +1,4 @@
-"""Tests the release guard. During a gradual release, this hook stops `pulumi up` from uploading the edge worker."""
+"""Tests the release guard, a hook that stops `pulumi up` from uploading the edge worker during a gradual release."""
 
 from __future__ import annotations
 

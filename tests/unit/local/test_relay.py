@@ -39,8 +39,8 @@ async def answered(handler: Handler, request: bytes) -> bytes:
 
 def test_bytes_pass_in_both_directions_and_the_end_of_the_request_too() -> None:
     async def reversed_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # `read()` returns only at the end of the stream. The target server therefore answers only if the relay forwards
-        # the end of the client's request.
+        # `read()` returns only at the end of the stream, so the target server answers only if the relay forwards the
+        # end of the client's request.
         writer.write((await reader.read())[::-1])
         writer.close()
 

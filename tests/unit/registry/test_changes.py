@@ -56,7 +56,7 @@ def quarantined(network: Network) -> list[str]:
 def test_a_dist_tag_is_added_moved_listed_and_removed(network: Network, tmp_path: Path) -> None:
     published(network, app(tmp_path, "1.0.0"), app(tmp_path, "2.0.0"))
     changed(network, amend.tagged(network.target, parse("npm:@acme/app@1.0.0"), "latest"))
-    # npm accepts these names as tags, because they are not valid version ranges
+    # npm accepts `next`, `v2-lts` and `7-stable` as dist-tags, because they are not valid version ranges
     for tag in ("next", "v2-lts", "7-stable"):
         changed(network, amend.tagged(network.target, parse("npm:@acme/app@2.0.0"), tag))
     tags = {"latest": "1.0.0", "next": "2.0.0", "v2-lts": "2.0.0", "7-stable": "2.0.0"}

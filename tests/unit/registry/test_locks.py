@@ -25,8 +25,8 @@ __all__ = ["network"]
 BY = By("tester", "", "publish")
 TARBALL, PACKUMENT = "npm/web/-/web-1.0.0.tgz", "npm/web/packument.json"
 
-# The tests run only on Cloud Storage. On S3, the registry sets no retention: S3 locks each object by the bucket's
-# default retention.
+# The tests run only on Cloud Storage. On S3, the registry sets no retention, because the default retention of the
+# bucket locks each object.
 pytestmark = pytest.mark.parametrize("network", ["gcs"], indirect=True)
 
 

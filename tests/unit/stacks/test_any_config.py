@@ -59,7 +59,7 @@ DOCUMENTS = [(document, list(places(document))) for document in documents()]
 
 @st.composite
 def changed(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
-    """Draws a valid stack config, and makes up to three random changes to its values.
+    """Generates a stack config: a valid config with up to three random changes to its values.
 
     Returns the changed config, and the top-level key of the last change.
     """

@@ -1,6 +1,6 @@
 """Tests how the emulated S3 evaluates the preconditions of reads. An object can be published twice within one second.
 Its ETag then changes, but its modification time stays the same. The tests therefore send the current modification time
-with the ETag of a different content.
+with the ETag of different content.
 """
 
 from __future__ import annotations

@@ -205,8 +205,8 @@ def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud
     cloud.deny_reads_if(
         {"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}}, {"NotIpAddress": {"aws:SourceIp": "10.1.1.1/32"}}
     )
-    # In its own region, the machine reaches S3 through the VPC endpoint. Its request therefore has no key aws:SourceIp.
-    # The condition NotIpAddress is true, and its statement denies the read.
+    # In its own region, the machine reaches S3 through the VPC endpoint, so its request has no key aws:SourceIp.
+    # Without this key, the negated condition NotIpAddress is true, and the policy statement denies the read.
     assert cloud.read("near/k", cloud.address) == "AccessDenied"
     cloud.deny_reads_if({"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}})
     assert cloud.read("near/k", cloud.address) == "body"

@@ -70,9 +70,9 @@ def test_a_role_gets_changes_and_loses_its_boundary() -> None:
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_a_role_gets_a_boundary_with_no_other_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gives a role a permissions boundary, and changes only white space in the role's trust policy. The update must
-    call no API method except the one that sets the boundary. A deploy role may not change the trust policy of a role
-    without a boundary, so AWS would refuse a call that changes the trust policy.
+    """Gives a role a permissions boundary, and changes only white space in the role's trust policy. The update must set
+    the boundary and call no other API method. AWS would refuse a call that changes the trust policy, because a deploy
+    role may not change the trust policy of a role without a boundary.
     """
     boundary = create(aws.iam.Policy, name="one", policy=json.dumps(GET), region=None).outputs["arn"]
     role = create(aws.iam.Role, name="reader", assumeRolePolicy=TRUST, region=None)

@@ -1,5 +1,5 @@
-"""Tests how the emulated Cloudflare API counts the invocations of workers. PoPs report each invocation to Workers
-Observability.
+"""Tests how Workers Observability, a part of the emulated Cloudflare API, counts the invocations of workers that PoPs
+report.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def zone(api: Cloudflare) -> str:
 def create(api: Cloudflare, zone: str, phase: Any, *rules: Any) -> str:
     """Creates a ruleset of a Cloudflare zone, and returns the ruleset's id."""
     created: Any = api.rulesets.create(zone_id=zone, kind="zone", name="waf", phase=phase, rules=rules)
-    return created["id"]  # Cloudflare's SDK returns the created ruleset as a dictionary.
+    return created["id"]  # Cloudflare's SDK returns a dictionary here, and not an object with attributes.
 
 
 def refusal(api: Cloudflare, zone: str, phase: Any, *rules: Any) -> str:

@@ -10,8 +10,8 @@ from pulumi.runtime.proto import language_pb2
 
 from emulation.engine.language_host import LanguageHost
 
-# This plugin behaves like a policy pack: it writes its port, and does not end by itself. After 5 s, it ends anyway
-# without flushing its output. Otherwise, the test could run forever.
+# This plugin behaves like a policy pack: it writes its port, and then runs until somebody ends it. If nobody does, it
+# exits after 5 s, so that a failed test does not run forever.
 PLUGIN = """
 import os, sys, time
 sys.stdout.buffer.write(b"41234\\n")

@@ -61,8 +61,8 @@ class Host:
 
 @contextmanager
 def host(files: Mapping[str, str], *commands: list[str]) -> Generator[Host]:
-    """Yields an emulated hypervisor with one machine. The machine's user data contains the given files, and the
-    commands of the first boot.
+    """Yields an emulated hypervisor with one machine. The machine's user data contains the given files, and `commands`,
+    which run at the first boot.
     """
     entries = [{"path": path, "permissions": "0755", "content": text} for path, text in files.items()]
     user_data = "#cloud-config\n" + yaml.safe_dump({"write_files": entries, "runcmd": list(commands)})

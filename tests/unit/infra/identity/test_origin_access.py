@@ -121,7 +121,8 @@ def test_the_table_is_global_backed_up_and_streamed(protect: bool) -> None:
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert table["DeletionProtectionEnabled"] is protect
-    # Reads the replicas in the inputs of the Pulumi resource, because moto does not implement replicas of tables.
+    # The test reads the replicas from the inputs of the Pulumi resource, because moto does not implement replicas of
+    # tables.
     replicas = deployment.of(aws.dynamodb.Table)["metadata"].inputs["replicas"]
     assert [(replica["regionName"], replica["deletionProtectionEnabled"]) for replica in replicas] == [
         ("eu-west-1", protect)

@@ -63,7 +63,7 @@ class Machine:
         etc, self.run = root / "etc", root / "run"
         for directory in (etc, self.run):
             directory.mkdir()
-        # No process listens on port 9. The program cannot reach the nearest shield, and must ask the second nearest.
+        # No process listens on port 9, so the program cannot reach the nearest shield and must ask the second nearest.
         nodes = [ShieldNode("localhost:9", "us-east-1"), ShieldNode(f"localhost:{port}", "eu-west-1")]
         (etc / "shields.json").write_text(shields_binding(nodes))
         (etc / "place.json").write_text('{"latitude": "38.9", "longitude": "-77.4"}')

@@ -18,7 +18,8 @@ from tests.support.own_pop import HOSTNAME, SETTINGS, running_front
 def test_health_check_after_a_request_with_a_body_is_answered() -> None:
     with running_front(WafArgs()) as front:
         context = ssl.create_default_context(cafile=str(front.authority))
-        # One process of NGINX serves all requests on a connection, and asks L1 over one connection.
+        # All requests use one client connection. One process of NGINX serves them, and it uses one connection to L1,
+        # the PoP's cache.
         with closing(http.client.HTTPSConnection(HOSTNAME, front.port, context=context, timeout=60)) as client:
             statuses: list[int] = []
             for method, body in [("POST", b"x"), ("GET", None), ("PUT", b"x" * 100), ("GET", None)]:

@@ -79,7 +79,8 @@ def test_each_boot_fetches_the_settings_before_the_services_that_need_them_start
     settings = "artifact-edge-settings.service"
     units = {Path(path).name: file.content for path, file in files().items() if path.startswith("/etc/systemd/")}
     waiting = [name for name, text in units.items() if re.search(rf"^After=.*\b{re.escape(settings)}", text, re.M)]
-    # A reboot empties /run, where the settings are. systemd starts at a boot only the units that are enabled.
+    # A reboot empties /run, where the machine keeps its settings. At a boot, systemd starts only enabled units, so the
+    # unit that fetches the settings must be enabled.
     assert len(waiting) == 5
     assert enabled[0] == settings
     assert "WantedBy=multi-user.target\n" in units[settings]

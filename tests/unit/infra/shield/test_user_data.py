@@ -69,7 +69,7 @@ def test_fits_with_the_longest_names_there_are_and_leaves_room(
     settings: BootSettings, cloud: Cloud, margin: int
 ) -> None:
     left = USER_DATA_LIMITS[cloud] - user_data_size(user_data(settings, cloud=cloud), cloud)
-    print(f"{left} bytes of user data are left")  # The option `-s` of pytest makes this line visible.
+    print(f"{left} bytes of user data are left")  # pytest shows this line with its option `-s`
     assert left >= margin, f"{left} bytes of user data are left: shorten infra/shield/machine"
 
 

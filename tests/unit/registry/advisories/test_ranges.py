@@ -52,8 +52,8 @@ def ranges(draw: st.DrawFn, ecosystem: Ecosystem) -> Sequence[Event]:
     kinds = draw(st.lists(st.sampled_from(["introduced", end, "limit"]), max_size=3))
     start = draw(st.one_of(st.just("0"), versions))
     found = [("introduced", start), *((kind, draw(versions)) for kind in kinds)]
-    # The OSV schema does not say which versions are affected if two events of a range have the same version. All events
-    # of a tested range therefore have different versions.
+    # The OSV schema does not say which versions are affected if two events of a range have the same version. The test
+    # therefore generates only ranges whose events have different versions.
     seen, distinct = list[str](), list[tuple[str, str]]()
     for kind, text in found:
         if all(text != "0" and other != "0" and ORDERS[ecosystem](text, other) for other in seen) or not seen:

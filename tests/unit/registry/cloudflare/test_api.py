@@ -21,7 +21,7 @@ from tests.support.registry import Network, network
 
 __all__ = ["network"]
 
-real_client = Target.cloudflare  # the fixture `network` replaces `Target.cloudflare`; a test restores it
+real_client = Target.cloudflare  # the fixture `network` replaces this method; one test restores it
 
 
 class Cloudflare:

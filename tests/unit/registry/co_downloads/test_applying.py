@@ -94,8 +94,9 @@ def test_packages_that_the_registry_does_not_have_are_left_out(network: Network,
 
 
 def test_the_next_training_does_not_take_successors_for_dependencies(network: Network, tmp_path: Path) -> None:
-    """Checks that the training does not mistake `@acme/plugin` for a dependency. Otherwise, the next model would not
-    contain this package.
+    """Checks that the training does not mistake `@acme/plugin` for a dependency of `@acme/app`. The applied model has
+    added `@acme/plugin` to the same list as the dependencies. The training leaves out dependencies, so the next model
+    would not contain `@acme/plugin`.
     """
     apply(tmp_path, {"npm:@acme/app": ["@acme/plugin"]})
     assert listed(network.target.repository)("npm:@acme/app") == {"npm:library"}

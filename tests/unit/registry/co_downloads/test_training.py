@@ -150,7 +150,7 @@ def test_the_documented_tables_and_the_statements_find_the_same_as_the_command(t
     tables = page[page.index("CREATE TABLE training AS") : page.index("```", page.index("CREATE TABLE training AS"))]
     logs = written(tmp_path, all_lines())
     with duckdb.connect() as connection:
-        # The types of the columns agree with docs/access-logs.md.
+        # docs/access-logs.md documents these column types.
         columns = {"time": "text", "method": "text", "path": "text", "status": "int", "install": "text"}
         connection.read_json(f"{logs}/*/*.json.gz", columns=columns).create_view("shield_requests")
         connection.execute(tables.replace("2026-11-20", "2026-11-08"))

@@ -1,5 +1,5 @@
-"""Tests imports from image registries whose responses violate the specification or are unusual. Examples are lists that
-never end, broken downloads, content codings, and rare forms of authentication challenges.
+"""Tests imports from image registries whose responses violate the specification or are unusual. Examples are tag lists
+without an end, interrupted downloads, compressed responses, and rare forms of authentication challenges.
 """
 
 from __future__ import annotations

@@ -140,8 +140,8 @@ def test_an_import_keeps_the_fields_by_which_clients_choose_a_file(
     assert first["core-metadata"] == {"sha256": hashlib.sha256(metadata(version="1.0").encode()).hexdigest()}
     html = network.get("pypi/simple/p/index.html").decode()
     assert 'data-requires-python="&gt;=2.7, !=3.0.*"' in html
-    # The edge worker hides refused files: it removes their lines from the page. Each link must therefore be on one
-    # line, even if the reason for the file's yank has a line break.
+    # The edge worker hides a refused file by removing its line from the page. Each link must therefore be on one line,
+    # even if the reason why the file was yanked contains a line break.
     assert 'data-yanked="breaks &quot;all&quot;&#10;&lt;users&gt;"' in html
     assert 'data-yanked=""' in html
 

@@ -49,8 +49,8 @@ class Database:
 
 
 def reads_during_a_read(database: Database, pool: ThreadPoolExecutor) -> list[Future[Mapping[Key, Item]]]:
-    """Starts a read of the item `first`. While the database handles this read, starts three reads of other items.
-    Returns the futures of all four reads.
+    """Starts a read of the item `first`. Before the database has answered this read, starts three reads of other items,
+    which have to wait. Returns the futures of all four reads.
     """
     reads = GroupedReads(database)
     first = pool.submit(reads.items_at, [("p", "first")])

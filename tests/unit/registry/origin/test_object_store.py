@@ -25,7 +25,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         return
     with serving(in_process.application(tmp_path)) as url:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
-        # Without NO_GCE_CHECK, Google's client library searches for a metadata server for 3 seconds.
+        # Without NO_GCE_CHECK, Google's client library would spend 3 seconds on the search for a metadata server.
         monkeypatch.setenv("NO_GCE_CHECK", "true")
         OnCloudStorage(url)
         yield CloudStorage(client(), "origin-us-east-1", None)
