@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +19,12 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from local.checkout import CHECKOUT
 from local.samples import build
 from registry import publish as publishing
 from registry.catalog.audit import By
 from registry.target import Target
 from tests.support.packages import rewrite_manifest, tarball, wheel
+from tests.support.registry_process import RegistryProcess
 from tests.support.served_clouds import ServedClouds, served_clouds
 
 
@@ -54,7 +52,7 @@ class Watched:
     clouds: ServedClouds
     case: Case
     at: int
-    publisher: subprocess.Popen[str] | None = None
+    publisher: RegistryProcess | None = None
     writes: list[str] = field(default_factory=list[str])
     seen: list[dict[str, set[str]]] = field(default_factory=list[dict[str, set[str]]])
 
@@ -62,8 +60,7 @@ class Watched:
         self.writes.append(name)
         if len(self.writes) == self.at:
             assert self.publisher is not None
-            self.publisher.send_signal(signal.SIGKILL)
-            self.publisher.wait()
+            self.publisher.kill()
             raise ConnectionAbortedError  # closes the connection of the killed publisher's request without a response
         answer = list(make())
         self.seen.append(self.case.shown(self.clouds))
@@ -176,16 +173,6 @@ def publish(clouds: ServedClouds, case: list[str]) -> None:
     assert report.delayed == []
 
 
-def publisher(clouds: ServedClouds, arguments: list[str], outputs: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "registry", "publish", *arguments, "--stack-outputs", str(outputs)],
-        cwd=CHECKOUT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 @pytest.mark.parametrize("make", [npm_case, pypi_case, oci_case], ids=["npm", "pypi", "oci"])
 def test_a_publisher_killed_at_any_write_leaves_a_whole_release(
     clouds: ServedClouds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], Case]
@@ -200,12 +187,13 @@ def test_a_publisher_killed_at_any_write_leaves_a_whole_release(
         publish(clouds, case.old)
         watched = Watched(clouds, case, at)
         clouds.gate = watched
-        watched.publisher = publisher(clouds, case.new, outputs)
-        output, _ = watched.publisher.communicate()
+        command = ["publish", *case.new, "--stack-outputs", str(outputs)]
+        watched.publisher = publisher = RegistryProcess(command, clouds.environment, tmp_path / "publisher.log")
+        status = publisher.wait()
         if len(watched.writes) < at:
-            assert watched.publisher.returncode == 0, output
+            assert status == 0, publisher.output()
             break
-        assert watched.publisher.returncode == -signal.SIGKILL, output
+        assert status == -signal.SIGKILL, publisher.output()
         kinds.add(watched.writes[-1].split(" ")[0])
         watched.at = 0
         publish(clouds, case.new)
