@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -48,71 +49,85 @@ def test_a_stack_that_was_just_created_has_no_difference(state: State) -> None:
     assert len(state.of_type("aws:ec2/instance:Instance")) == 10
 
 
-@pytest.mark.parametrize("region", ["eu-west-1", "sa-east-1"])
-def test_an_address_that_a_killed_engine_left_is_found(state: State, region: str) -> None:
-    """Checks that `python -m drift` finds an address that is missing from the Pulumi state. It must also search the
-    region sa-east-1, although the state has no resource there.
+def test_resources_that_a_killed_engine_left_are_found_until_they_are_deleted(state: State) -> None:
+    """Checks that `python -m drift` finds resources that are missing from the Pulumi state. It must also search the
+    region sa-east-1, although the state has no resource there. Resources of the stack `prod-eu` are not orphans.
     """
-    made = ec2(region).allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))["AllocationId"]
+    with ExitStack() as deletions:
+        left = [
+            *(address_left(region, deletions) for region in ("eu-west-1", "sa-east-1")),
+            machine_left(deletions),
+            accelerator_left(deletions),
+            role_left(deletions),
+            health_check_left(deletions),
+        ]
+        assert compare(state).lines() == [f"missing from the state: {arn}" for arn in sorted(left)]
+    assert compare(state).lines() == []
+
+
+def address_left(region: str, deletions: ExitStack) -> str:
+    """Creates one address with the tags of the stack `prod`, and one of the stack `prod-eu`. Returns the first one's
+    ARN. The functions below do the same with other resources.
+    """
     other = [{"Key": "project", "Value": "artifact-edge"}, {"Key": "environment", "Value": "prod-eu"}]
-    foreign = ec2(region).allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip", other))
-    try:
-        (line,) = compare(state).lines()
-        assert line == f"missing from the state: arn:aws:ec2:{region}:123456789012:elastic-ip/{made}"
-    finally:
-        for each in (made, foreign["AllocationId"]):
-            ec2(region).release_address(AllocationId=each)
+    api = ec2(region)
+    made, foreign = (
+        api.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip", tags))["AllocationId"]
+        for tags in (TAGS, other)
+    )
+    for each in (made, foreign):
+        deletions.callback(api.release_address, AllocationId=each)
+    return f"arn:aws:ec2:{region}:123456789012:elastic-ip/{made}"
 
 
-def test_a_machine_is_found_until_it_is_terminated(state: State) -> None:
+def machine_left(deletions: ExitStack) -> str:
     api = ec2("us-east-1")
     image = api.register_image(Name="debian")["ImageId"]
     started = api.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tagged("instance"))
     machine = started["Instances"][0]["InstanceId"]
-    assert compare(state).orphans == [f"arn:aws:ec2:us-east-1:123456789012:instance/{machine}"]
-    api.terminate_instances(InstanceIds=[machine])
-    assert compare(state).lines() == []
+    deletions.callback(api.terminate_instances, InstanceIds=[machine])
+    return f"arn:aws:ec2:us-east-1:123456789012:instance/{machine}"
 
 
-def test_an_accelerator_is_found(state: State) -> None:
+def accelerator_left(deletions: ExitStack) -> str:
     api = cast(Any, boto3).client("globalaccelerator", region_name="us-west-2")
     left = api.create_accelerator(Name="left", IdempotencyToken="left", Tags=TAGS)["Accelerator"]["AcceleratorArn"]
     other = api.create_accelerator(Name="other", IdempotencyToken="other")["Accelerator"]["AcceleratorArn"]
-    try:
-        assert compare(state).orphans == [left]
-    finally:
-        for arn in (left, other):
-            api.update_accelerator(AcceleratorArn=arn, Enabled=False)
-            api.delete_accelerator(AcceleratorArn=arn)
+    for arn in (left, other):
+        deletions.callback(api.delete_accelerator, AcceleratorArn=arn)
+        deletions.callback(api.update_accelerator, AcceleratorArn=arn, Enabled=False)
+    return left
 
 
-def test_a_role_and_a_health_check_are_found(state: State) -> None:
-    iam, route53 = (cast(Any, boto3).client(service, region_name="us-east-1") for service in ("iam", "route53"))
-    role = iam.create_role(RoleName="artifact-edge-prod-left", AssumeRolePolicyDocument="{}", Tags=TAGS)["Role"]["Arn"]
+def role_left(deletions: ExitStack) -> str:
+    iam = cast(Any, boto3).client("iam")
+    role = iam.create_role(RoleName="artifact-edge-prod-left", AssumeRolePolicyDocument="{}", Tags=TAGS)["Role"]
     iam.create_role(RoleName="artifact-edge-prod-eu-drain", AssumeRolePolicyDocument="{}")
-    check = route53.create_health_check(
-        CallerReference="left",
-        HealthCheckConfig={"Type": "TCP", "IPAddress": "192.0.2.1", "Port": 443},
-    )["HealthCheck"]["Id"]
+    for name in ("artifact-edge-prod-left", "artifact-edge-prod-eu-drain"):
+        deletions.callback(iam.delete_role, RoleName=name)
+    return role["Arn"]
+
+
+def health_check_left(deletions: ExitStack) -> str:
+    route53 = cast(Any, boto3).client("route53")
+    config = {"Type": "TCP", "IPAddress": "192.0.2.1", "Port": 443}
+    check = route53.create_health_check(CallerReference="left", HealthCheckConfig=config)["HealthCheck"]["Id"]
+    deletions.callback(route53.delete_health_check, HealthCheckId=check)
     route53.change_tags_for_resource(ResourceType="healthcheck", ResourceId=check, AddTags=TAGS)
-    try:
-        assert compare(state).orphans == [role, f"arn:aws:route53:::healthcheck/{check}"]
-    finally:
-        for name in ("artifact-edge-prod-left", "artifact-edge-prod-eu-drain"):
-            iam.delete_role(RoleName=name)
-        route53.delete_health_check(HealthCheckId=check)
+    return f"arn:aws:route53:::healthcheck/{check}"
 
 
-@pytest.mark.parametrize(
-    "type_token", ["aws:ec2/instance:Instance", "aws:s3/bucket:Bucket", "aws:route53/healthCheck:HealthCheck"]
-)
-def test_what_the_account_lacks_is_named(state: State, type_token: str) -> None:
-    gone = replace(
-        state.of_type(type_token)[0],
-        id="gone",
-        urn="urn:pulumi:prod::artifact-edge::x::gone",
-        outputs={"arn": "arn:aws:s3:::gone"},
-    )
-    assert compare(replace(state, resources=[*state.resources, gone])).lines() == [
-        "missing from the account: gone (urn:pulumi:prod::artifact-edge::x::gone)"
+def test_what_the_account_lacks_is_named(state: State) -> None:
+    gone = [
+        replace(
+            state.of_type(type_token)[0], id=f"gone-{name}", urn=f"urn:{name}", outputs={"arn": f"arn:aws:s3:::{name}"}
+        )
+        for name, type_token in (
+            ("machine", "aws:ec2/instance:Instance"),
+            ("bucket", "aws:s3/bucket:Bucket"),
+            ("check", "aws:route53/healthCheck:HealthCheck"),
+        )
+    ]
+    assert compare(replace(state, resources=[*state.resources, *gone])).lines() == [
+        f"missing from the account: {each.id} ({each.urn})" for each in gone
     ]

@@ -82,6 +82,13 @@ def test_each_resource_of_a_stack_is_found_by_its_inputs(resources: list[Registe
     check_that_each_is_found(resources)
 
 
+@on_both
+def test_a_machine_that_was_terminated_is_not_found(resources: list[Registered]) -> None:
+    machine = next(each for each in resources if each.type == "aws:ec2/instance:Instance")
+    client("ec2", machine.outputs).terminate_instances(InstanceIds=[machine.id])
+    assert machine.id not in list(search.found(machine.type, machine.inputs) or [])
+
+
 @on_google
 def test_each_resource_of_a_stack_on_google_cloud_is_found_by_its_inputs(resources: list[Registered]) -> None:
     assert len({each.type for each in resources if each.type.startswith("gcp:")}) > 20
@@ -179,10 +186,3 @@ def test_a_creation_of_an_unknown_type_stays_pending_and_is_named() -> None:
     deployment: dict[str, Any] = {"pending_operations": [pending]}
     assert adopt(deployment, search.found) == [pending["resource"]["urn"]]
     assert deployment["pending_operations"] == [pending]
-
-
-@on_both
-def test_a_machine_that_was_terminated_is_not_found(resources: list[Registered]) -> None:
-    machine = next(each for each in resources if each.type == "aws:ec2/instance:Instance")
-    client("ec2", machine.outputs).terminate_instances(InstanceIds=[machine.id])
-    assert machine.id not in list(search.found(machine.type, machine.inputs) or [])
