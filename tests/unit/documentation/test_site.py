@@ -19,6 +19,13 @@ from mkdocs.exceptions import Abort
 
 from documentation.site import DOCS
 
+# Maps each kind of broken link to the text of the warning about it.
+BROKEN_LINKS = {
+    "[a page](nowhere.md)": "'nowhere.md', but the target is not found",
+    "[a file](../nowhere.py)": "'../nowhere.py', but the target is not found",
+    "[a section](architecture.md#nowhere)": "does not contain an anchor '#nowhere'",
+}
+
 
 def settings(**changed: Path) -> Any:
     """Reads mkdocs.yml. `changed` overrides settings that name a folder, such as `site_dir`."""
@@ -88,28 +95,14 @@ def test_no_paragraph_contains_a_list_or_a_table_as_text(site: Path) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize(
-    ("text", "warning"),
-    [
-        ("[a page](nowhere.md)", "'nowhere.md', but the target is not found"),
-        ("[a file](../nowhere.py)", "'../nowhere.py', but the target is not found"),
-        ("[a section](architecture.md#nowhere)", "does not contain an anchor '#nowhere'"),
-    ],
-)
-def test_a_broken_link_fails_the_build(
-    text: str, warning: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_broken_links_and_a_page_that_the_navigation_lacks_fail_the_build(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     docs = shutil.copytree(DOCS, tmp_path / "docs")
     page = docs / "costs.md"
-    page.write_text(f"{page.read_text()}\n{text}\n")
-    with pytest.raises(Abort, match="1 warning"):
-        build(settings(docs_dir=docs, site_dir=tmp_path / "site"))
-    assert warning in caplog.text
-
-
-def test_a_page_that_the_navigation_lacks_fails_the_build(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    docs = shutil.copytree(DOCS, tmp_path / "docs")
+    page.write_text(f"{page.read_text()}\n{' '.join(BROKEN_LINKS)}\n")
     (docs / "lost.md").write_text("# Lost\n")
-    with pytest.raises(Abort, match="1 warning"):
+    with pytest.raises(Abort, match=f"{len(BROKEN_LINKS) + 1} warnings"):
         build(settings(docs_dir=docs, site_dir=tmp_path / "site"))
-    assert "lost.md" in caplog.text
+    for warning in (*BROKEN_LINKS.values(), "lost.md"):
+        assert warning in caplog.text
