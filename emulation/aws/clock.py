@@ -4,6 +4,8 @@ schedules run sooner.
 
 from __future__ import annotations
 
+from functools import cache
+
 import httpx
 
 # The path at which clients read and set the number of real seconds in a minute of the emulated AWS. GET answers
@@ -19,4 +21,12 @@ def minute_seconds(aws_url: str) -> float:
 
     Raises httpx.HTTPError when the emulated AWS does not answer.
     """
-    return httpx.get(aws_url + PATH, trust_env=False).raise_for_status().json()["minute_seconds"]
+    return _http().get(aws_url + PATH).raise_for_status().json()["minute_seconds"]
+
+
+@cache
+def _http() -> httpx.Client:
+    """Returns the HTTP client of this process. Some processes read the clock every second. A new client would load the
+    certificates of all public authorities each time, which takes longer than the request.
+    """
+    return httpx.Client(trust_env=False)
