@@ -170,8 +170,10 @@ def test_a_fleet_behind_one_address_is_never_slowed_and_a_flood_is() -> None:
         ["GET", "/npm/left-pad", {}, "203.0.113.1", install],
         ["GET", "/npm/left-pad", {}, "203.0.113.2", FLEET_RUNNERS * install],
         ["GET", "/v2/acme/web/blobs/sha256:" + "a" * 64, {}, "203.0.113.3", FLEET_RUNNERS * layers],
+        # One request more than the fleet at this address may send.
+        ["GET", "/npm/left-pad", {}, "203.0.113.2"],
     ]
-    assert statuses(WafArgs(), clients) == [0, 0, 0]
+    assert statuses(WafArgs(), clients) == [0, 0, 0, 429]
     flood: list[Any] = ["GET", "/npm/left-pad", {}, "203.0.113.4", FLEET_RUNNERS * install + 1]
     allowed = WafArgs(allow=Sources(["203.0.113.0/24"]))
-    assert (statuses(WafArgs(), [flood]), statuses(allowed, [flood])) == ([429], [0])
+    assert statuses(allowed, [flood]) == [0]
