@@ -34,7 +34,8 @@ _WARMING_CALLS = 5_000
 _START_SECONDS = 30
 
 # The source of driver.js, which calls the worker. A stub in place of L1, the cache at the edge, answers each call with
-# the same cache hit. The hit has the headers for clients (workers/edge/src/finished_answers.ts).
+# the same cache hit. As with real hits, the worker can send the response's headers to the client unchanged
+# (workers/edge/src/finished_answers.ts).
 _DRIVER = """
 import worker from "index.js";
 export { Feeds, Objects } from "index.js";

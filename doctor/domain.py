@@ -19,12 +19,12 @@ _AMAZON = frozenset({"amazon.com", "amazontrust.com", "awstrust.com", "amazonaws
 # authorities to issue certificates for a domain (Cloudflare, "Certificate authorities").
 _CLOUDFLARE = frozenset({"letsencrypt.org", "pki.goog", "ssl.com"})
 
-# A function that returns the texts of all DNS records with a given name and record type.
+# A function that returns the values of all DNS records with a given name and record type.
 Lookup = Callable[[str, str], list[str]]
 
 
 def public_dns(name: str, kind: str) -> list[str]:
-    """Returns the texts of all DNS records of a name and a type, from this machine's resolver.
+    """Returns the values of all DNS records with the given name and type, from this machine's resolver.
 
     Raises dns.exception.DNSException if the resolver does not answer.
     """

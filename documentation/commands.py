@@ -74,7 +74,7 @@ def _within(name: str, command: Any) -> Iterator[Command]:
 
 def pages() -> dict[Path, str]:
     """Generates docs/edge-policy.schema.json, and the pages of the documentation that describe the commands. Returns a
-    mapping from the path of each file to its text.
+    mapping from the path of each file to its content.
     """
     others = [program for program in PROGRAMS if program != "registry"]
     return {

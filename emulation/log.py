@@ -14,8 +14,8 @@ def report(line: str) -> None:
 
 
 class NoRequestLog(WSGIRequestHandler):
-    """A WSGI request handler that writes no log lines for requests. Servers that other processes query all the time use
-    this handler.
+    """A WSGI request handler that writes no log lines for requests. Servers that other processes poll use this handler,
+    so that their logs contain only what matters.
     """
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:

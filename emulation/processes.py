@@ -91,7 +91,7 @@ def record(sandbox: Sandbox, name: str, pid: int) -> None:
 
 
 def forget(sandbox: Sandbox, name: str) -> None:
-    """Removes the registration of a process of the sandbox (emulated clouds) that has ended."""
+    """Deletes the pid file of a process of the sandbox (emulated clouds) that has ended."""
     sandbox.path("run", f"{name}.pid").unlink(missing_ok=True)
 
 

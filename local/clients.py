@@ -31,7 +31,9 @@ ANONYMOUS = "anonymous"
 
 
 class Identity(StrEnum):
-    """The identity of a client. `make up` configures a client for each identity."""
+    """The identities as which a user of the sandbox can connect to the registry. `make up` configures a client for each
+    of them.
+    """
 
     READER = "reader"
     OUTSIDER = "outsider"

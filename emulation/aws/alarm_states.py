@@ -57,8 +57,8 @@ class Rule:
         if sum(bad) >= self.datapoints:
             return "ALARM"
         if bad.count(False) > self.periods - self.datapoints:
-            # Even if every missing value breached the threshold, the number of breaching values would stay below
-            # `datapoints`.
+            # The alarm cannot go off, whatever the missing values are: even if all of them breached the threshold,
+            # fewer than `datapoints` values would breach it.
             return "OK"
         if self.missing == "ignore":
             return before

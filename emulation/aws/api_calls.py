@@ -43,8 +43,8 @@ class ApiCall:
 
 
 def signed_service(environ: Mapping[str, Any]) -> tuple[str, str]:
-    """Returns the AWS service and the region in the signature of an HTTP request. Returns empty texts if no header
-    contains a signature.
+    """Returns the AWS service and the region in the signature of an HTTP request. Returns two empty strings if the
+    request has no signature in a header.
     """
     scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
     if scope is None:

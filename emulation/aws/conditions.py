@@ -55,7 +55,7 @@ def texts(value: Any) -> list[str]:
 
 
 def like(pattern: str, text: str) -> bool:
-    """Returns whether a text matches a pattern of an IAM policy. In the pattern, `*` stands for any characters, and `?`
+    """Returns whether `text` matches a pattern of an IAM policy. In the pattern, `*` stands for any characters, and `?`
     for one character.
     """
     expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")

@@ -8,5 +8,5 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# With this environment variable, moto's EC2 loads no images of its own (moto, "EC2").
+# This environment variable keeps moto from loading its own list of machine images (moto, "EC2").
 WITHOUT_IMAGES: Mapping[str, str] = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}

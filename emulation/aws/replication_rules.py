@@ -43,7 +43,7 @@ def missing_permission(source: Any, key: str, rule: Mapping[str, Any], marker: b
     """Checks whether the role of a replication rule may copy an object. Returns the first permission that the role
     lacks, or None if the role has all permissions.
 
-    The result is a text of the form "s3:ReplicateObject on <ARN>". If `marker` is true, the object is a delete marker.
+    The result is a string such as "s3:ReplicateObject on <ARN>". If `marker` is true, the object is a delete marker.
     """
     role: str = source.replication["Role"]
     held = policies_of(role)

@@ -91,8 +91,8 @@ class Instance:
         log = sandbox.path("logs", f"run-{service.name}.log")
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                # With `-S`, Python imports only the standard library and the deployed sources. Cloud Run has the same
-                # restriction.
+                # With `-S`, Python can import only the standard library and the deployed sources, and none of the
+                # packages that are installed on this machine. Cloud Run does not have these packages either.
                 [sys.executable, "-S", *service.container["args"]],
                 cwd=self._directory,
                 env=self._environment(),

@@ -54,8 +54,8 @@ class Script:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A client certificate that workers present to origins. The certificate with its chain and the private key are PEM
-    texts.
+    """A client certificate that workers present to origins. `chain` is the certificate with its chain, and `key` is the
+    private key, both in PEM format.
     """
 
     id: str

@@ -32,7 +32,7 @@ def check_sources(config: str, reachable: frozenset[str]) -> None:
 
 
 def _sources(config: str) -> Iterator[str]:
-    """Yields the time sources in the text of a chrony.conf (chrony, "chrony.conf(5)": server, pool, peer)."""
+    """Yields the time sources that a chrony.conf names (chrony, "chrony.conf(5)": server, pool, peer)."""
     for line in config.splitlines():
         words = line.split()
         match words:

@@ -14,9 +14,9 @@ from emulation.machines import clock, users
 from emulation.machines.instance import BootError
 from emulation.machines.substitutions import NVME_BYTES, Place
 
-# Packages of Debian that machines install, each with a program that the package contains.
+# Debian packages that machines install, each with a program that the package contains.
 _PROGRAMS = {"nginx": "nginx", "trafficserver": "traffic_manager"}
-# Packages of Debian without a program, each with a file or directory that exists if the package is installed.
+# Debian packages that contain no program, each with a file or directory that exists if the package is installed.
 _PACKAGE_FILES = {
     "libnginx-mod-http-modsecurity": "/usr/share/nginx/modules/ngx_http_modsecurity_module.so",
     "libnginx-mod-http-set-misc": "/usr/share/nginx/modules/ngx_http_set_misc_module.so",

@@ -122,8 +122,8 @@ def check_program(root: Path, name: str, program: str) -> None:
 
 
 def environment(root: Path, host: Mapping[str, str]) -> dict[str, str]:
-    """Returns the variables with which the programs of a machine find the machine's own programs, and trust the
-    certificate authority of the sandbox.
+    """Returns environment variables for the programs of an emulated machine. PATH begins with the machine's own program
+    directories below `root`. SSL_CERT_FILE makes the programs trust the sandbox's certificate authority.
     """
     path = f"{root}/usr/local/sbin:{root}/usr/local/bin:{host.get('PATH', os.defpath)}"
     return {"PATH": path, "SSL_CERT_FILE": str(root / AUTHORITIES)}

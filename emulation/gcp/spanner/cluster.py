@@ -61,7 +61,7 @@ class Cluster:
         if user is not None:
             os.chown(self.directory, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
         if not self.made:
-            # The locale C makes PostgreSQL compare texts byte by byte, as Spanner does.
+            # The locale C makes PostgreSQL compare strings byte by byte, as Spanner does.
             made = [
                 *("--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale", "C"),
                 "--username",

@@ -1,5 +1,6 @@
-"""Handles replicas of DynamoDB tables for the emulated AWS provider. A Pulumi program declares replicas as a property
-of the table or as separate resources."""
+"""Creates, changes and deletes replicas of DynamoDB tables for the emulated AWS provider. A Pulumi program declares
+replicas as a property of the table or as separate resources.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +43,8 @@ def replica_outputs(dynamodb: Any, table: str, given: Sequence[Properties]) -> l
 
 
 class TableReplica:
-    """Handles the Pulumi resource type `aws:dynamodb/tableReplica:TableReplica`: one replica of a DynamoDB table. The
-    resource's property `region` is the region of the replica.
+    """Creates, reads, changes and deletes resources of the Pulumi type `aws:dynamodb/tableReplica:TableReplica`. Each
+    resource is one replica of a DynamoDB table, in the region that the property `region` names.
     """
 
     resource: type[pulumi.CustomResource] = aws.dynamodb.TableReplica

@@ -1,4 +1,6 @@
-"""Handles single objects in S3 buckets for the emulated AWS provider. The content of the objects must be text."""
+"""Uploads, reads and deletes the S3 objects that a Pulumi program declares, for the emulated AWS provider. The content
+of the objects must be text.
+"""
 
 from __future__ import annotations
 

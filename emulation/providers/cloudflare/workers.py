@@ -1,4 +1,6 @@
-"""Handles the resources of Cloudflare Workers: key-value namespaces, scripts and routes."""
+"""Creates, reads, changes and deletes the resources of Cloudflare Workers, for the emulated Cloudflare provider:
+key-value namespaces, scripts and routes.
+"""
 
 from __future__ import annotations
 

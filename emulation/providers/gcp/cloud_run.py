@@ -79,9 +79,9 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 class InProject(IamMember):
-    """Handles resources that grant an IAM role to one member. The role applies to one object of a Google Cloud project,
-    such as a Cloud Run service. `place` is the template of this object's path below the API's path `root`, such as
-    `{project}/locations/{location}/services/{name}`.
+    """Creates, reads and deletes grants that give one member (such as a user) an IAM role on one object of a Google
+    Cloud project, such as a Cloud Run service. `place` is the template of this object's path below the API's path
+    `root`, such as `{project}/locations/{location}/services/{name}`.
     """
 
     def __init__(

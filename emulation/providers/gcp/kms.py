@@ -21,7 +21,7 @@ _ROOT = "cloudkms/v1/"
 
 
 class NeverDeleted(Rest):
-    """Handles a Google Cloud resource that can never be deleted, such as a key ring."""
+    """The handler of a Google Cloud resource type whose resources can never be deleted, such as key rings."""
 
     def delete(self, id: str, state: Properties) -> None:
         """Does nothing in the cloud, because Google never deletes a key ring. Pulumi only removes the resource from its

@@ -78,7 +78,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 class DatabaseMember(IamMember):
-    """Handles the grant of an IAM role to one member, on one Spanner database."""
+    """Creates, reads and deletes grants that give one member (such as a user) an IAM role on one Spanner database."""
 
     def __init__(self, clients: Clients) -> None:
         super().__init__(gcp.spanner.DatabaseIAMMember, clients, "database", _SPANNER)

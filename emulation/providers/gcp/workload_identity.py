@@ -1,5 +1,5 @@
-"""Handles workload identity pools and their providers, and grants on service accounts, for the emulated Google Cloud
-provider.
+"""Defines the handlers of workload identity pools, of their providers, and of grants on service accounts, for the
+emulated Google Cloud provider.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _TEXTS = ("displayName", "description", "disabled")
 
 
 class _SoftDeleted(Rest):
-    """Handles a resource type that Google Cloud keeps for a while after its deletion. The handler treats a deleted
-    resource as a resource that does not exist.
+    """The handler of a resource type whose deleted resources Google Cloud still returns for a while. The handler treats
+    a deleted resource as a resource that does not exist.
     """
 
     def read(self, id: str, state: Properties) -> Properties | None:
