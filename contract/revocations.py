@@ -25,14 +25,14 @@ PARTITION = "revocations"
 # reads every 2 s.
 FEED = "revocations"
 
-# The number of seconds for which the feed of revocations and withdrawals contains a change: 15 minutes. A change in
-# Workers KV is visible in all PoPs "up to 60 seconds or more" after the write
+# The feed of revocations and withdrawals lists a change for 15 minutes. The edge needs the feed until it sees the
+# change in Workers KV. A change in Workers KV is visible in all PoPs "up to 60 seconds or more" after the write
 # (developers.cloudflare.com/kv/concepts/how-kv-works, "Consistency"). The time of a change comes from the clock of the
 # process that makes the change. AWS tolerates clocks that are wrong by up to 5 minutes (IAM User Guide, "AWS Signature
-# Version 4 for API requests"). The feed therefore contains each change for at least 15 - 5 = 10 minutes. The outbox
-# relay, which delivers published changes, retries a failed withdrawal after at most 10 minutes
-# (registry/catalog/outbox.py), and each attempt adds the withdrawal to the feed again. The feed therefore contains a
-# withdrawal until an attempt succeeds.
+# Version 4 for API requests"), so the feed lists each change for at least 15 - 5 = 10 minutes. If a withdrawal cannot
+# be delivered to the edge, the outbox relay, which delivers published changes, tries again after at most 10 minutes
+# (registry/catalog/outbox.py). Each attempt adds the withdrawal to the feed again, so the withdrawal stays in the feed
+# until an attempt succeeds.
 WINDOW_SECONDS = 900
 
 # The number of seconds for which the edge's cache may use a copy of the list of recent revocations.

@@ -60,7 +60,8 @@ class Entitlement:
 
 @dataclass(frozen=True)
 class Token:
-    """A token as the metadata database holds it. The token's text is stored nowhere; its SHA-256 identifies the token.
+    """A token as the metadata database holds it. The database contains the SHA-256 digest of the token's secret value,
+    and not the value itself.
 
     Times are in seconds since 1970 (UTC). `expires` is the end of the token's validity. `kept_until` is the time after
     which the token's record may be deleted. A change of the token never changes `kept_until`, and `expires` is never

@@ -167,10 +167,10 @@ def _counterexamples(
 def _wrong_exceptions(
     statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields an error message for each mistake in `statement`, in which an operator states that the losses `lost` break
-    some read paths. An example of a loss is that of a region. `known` contains all losses that can affect a read path,
-    and it is a mistake to state any other loss. A pattern of paths is a mistake if all read paths that it matches
-    survive the losses.
+    """Yields an error message for each mistake in `statement`. In the statement, an operator declares that the losses
+    `lost`, such as the loss of a region, break the read paths that match certain patterns. A loss that is not in
+    `known` is a mistake, because it cannot affect any read path. A pattern is a mistake if all read paths that it
+    matches survive the losses.
     """
     if unknown := sorted(lost - known):
         yield f"{_title(lost)}: stated not to be survived, but {', '.join(unknown)} is nothing that a path stands on"

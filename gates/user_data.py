@@ -50,8 +50,8 @@ def reads(machine: Resource, bucket: str) -> bool:
 
 
 def table_regions(program: str) -> list[str]:
-    """Returns the AWS regions in which a PoP machine can read a replica of the metadata table. `program` is the text of
-    the machine's user data. The result is empty if the text does not set TABLE_REGIONS.
+    """Returns the AWS regions in which a PoP machine can read a replica of the metadata table. `program` is the
+    machine's user data. The result is empty if the user data does not set TABLE_REGIONS.
     """
     found = re.search(r"^ *TABLE_REGIONS=(.*)$", program, re.MULTILINE)
     return found[1].split() if found else []

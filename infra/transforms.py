@@ -87,8 +87,8 @@ def protect(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResul
 
 @cache
 def tag_argument(type_token: str) -> str | None:
-    """Returns the name of the property that contains the tags of a Pulumi resource type as a mapping. Returns None if
-    the type has no such property.
+    """Returns the name of the property in which resources of a Pulumi type have their tags. Returns None if the type
+    has no tags, or if its tags are not a mapping.
 
     The function finds the property in the signatures of the provider's SDK.
     """

@@ -62,7 +62,9 @@ class _Instances:
         return self._described(id).get("PublicIpAddress", "")
 
     def association(self) -> str:
-        """Returns the ID of the Elastic IP address's association with an instance, or an empty text."""
+        """Returns the ID of the association between the Elastic IP address and an instance, or an empty string if there
+        is no association.
+        """
         described = self._ec2.describe_addresses(AllocationIds=[self._allocation])["Addresses"][0]
         return described.get("AssociationId", "")
 

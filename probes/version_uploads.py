@@ -35,7 +35,8 @@ def _uploads(zone: Zone) -> Iterator[Fact]:
     migrations = {"new_tag": "v1", "new_sqlite_classes": ["Counter"]}
     code = zone.refusal(_upload, zone, migrations=migrations)
     yield Fact("a version with a migration of Durable Objects is refused", code == _MIGRATION, code)
-    # The documentation does not say what Cloudflare does with the setting `observability` in the upload of a version.
+    # The documentation does not say whether Cloudflare refuses or ignores the setting `observability` in the upload of
+    # a version. The probe therefore accepts any response, and checks only that the script's own settings stay the same.
     code = zone.refusal(_upload, zone, observability={"enabled": False})
     yield Fact("the upload of a version does not change the script's settings", _rate(zone) == _RATE, code)
     _deploy(zone, _upload(zone))
@@ -60,8 +61,8 @@ def _put(zone: Zone) -> None:
 
 
 def _upload(zone: Zone, **more: Mapping[str, Any]) -> str:
-    """Uploads a version of the script without deploying it. `more` contains more fields for the version's metadata.
-    Returns the version's id.
+    """Uploads a version of the script without deploying it. `more` contains additional fields of the version's
+    metadata. Returns the version's id.
     """
     created = zone.api.workers.scripts.versions.with_raw_response.create(
         zone.name, account_id=zone.account, metadata={**_METADATA, **more}, files=[_FILE]

@@ -23,10 +23,10 @@ _TIMEOUT_SECONDS = 120.0
 class Zone:
     """The active Cloudflare zone with the name `zone`. `api` is a client with the token of the zone's account.
 
-    The names of all resources contain the text `run`. It differs for each run, and two runs at the same time therefore
-    use different names. `http` sends requests to the deployed workers. `origin` is the host of the user's server on
-    port 8443, or empty if the user names no host. `domain` is a domain without a zone in the account, or empty if the
-    user names no domain.
+    `run` is a string that differs for each run of the probes. The names of all resources contain this string, so two
+    runs can take place at the same time. `http` sends requests to the deployed workers. `origin` is the host of the
+    user's server on port 8443, or empty if the user names no host. `domain` is a domain without a zone in the account,
+    or empty if the user names no domain.
     """
 
     def __init__(

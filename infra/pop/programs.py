@@ -12,13 +12,14 @@ from pathlib import Path
 from infra.machines.user_data import MACHINE_FILES, files_below
 
 _FILES = Path(__file__).parent / "machine" / "programs"
-# Programs that shield machines (regional caches) also need. Shield machines get these programs in their user data.
+# Programs that PoP machines share with shield machines (regional caches). Shield machines get these programs in their
+# user data.
 SHARED = ("check-health",)
 
 
 def bundle() -> str:
-    """Returns a JSON object that maps the name of each program of PoP machines to the program's text. The same programs
-    always give the same JSON text.
+    """Returns a JSON object that maps the name of each program of PoP machines to the program's source code. The same
+    programs always give the same JSON.
     """
     shared = [MACHINE_FILES / "usr/local/sbin" / name for name in SHARED]
     return json.dumps({file.name: file.read_text() for file in [*shared, *sorted(files_below(_FILES))]})

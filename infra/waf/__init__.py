@@ -36,10 +36,11 @@ MOST_URI_CHARACTERS = 4 * 1024
 TOKEN_SECONDS = 10
 FAILURE_SECONDS = 60
 
-# Parts of a path that no client of a registry sends. The parts are in lower case and not decoded. Names of packages,
-# versions and files are ASCII, and none of them begins with a dot. npm encodes the slash of a scoped name, such as
-# `@acme%2fweb`. A repeated slash is no attack: corepack sends a repeated slash if the registry's URL ends with a slash,
-# and the worker redirects the client.
+# The firewall treats a request as an attack if its path contains one of these strings. It compares the strings with the
+# undecoded path and ignores the case. No package manager sends such a path: the names of packages, versions and files
+# are ASCII, and none of them begins with a dot. An encoded slash is allowed, because npm sends names such as
+# `@acme%2fweb`. A repeated slash is allowed too: corepack sends one if the registry's URL ends with a slash, and the
+# worker redirects the client.
 PATH_ATTACKS = (
     "/.",  # matches a segment of the path that begins with a dot, such as `..`
     "%2e",  # matches an encoded dot

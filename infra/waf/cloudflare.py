@@ -13,7 +13,7 @@ import pulumi_cloudflare as cloudflare
 from infra.waf import Bound, WafArgs
 from infra.waf.rules import Rule, custom_rules, rate_limiting_rules
 
-# Cloudflare's phases of request processing in which the firewall has rules. The rules of one phase are one ruleset.
+# Cloudflare's phases of request processing in which the firewall has rules. Each phase has one ruleset.
 PHASES = ("http_request_firewall_custom", "http_ratelimit")
 
 

@@ -69,8 +69,8 @@ def title_of(statement: Properties, number: int) -> str:
 def _permission_statements(props: Properties) -> Iterator[Properties]:
     """Converts the permission to invoke a Lambda function to IAM statements.
 
-    The last statement contains all conditions. If the principal is not an AWS service, a first statement contains no
-    conditions. The policy pack can therefore check the principal even if the values of the conditions are not known
+    Yields one statement with all conditions. If the principal is not an AWS service, first yields the same statement
+    without conditions. The policy pack can then check the principal even if the values of the conditions are not known
     yet.
     """
     principal = str(props.get("principal"))

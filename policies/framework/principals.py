@@ -108,7 +108,7 @@ def _is_outside(key: str, value: str, accounts: Collection[str], organizations: 
 
 
 def _account_of(principal: str) -> str:
-    """Returns the account ID in an ARN. Returns a text that is not an ARN unchanged."""
+    """Returns the account ID in an ARN. If `principal` is not an ARN, returns it unchanged."""
     fields = principal.split(":", 5)
     return fields[4] if len(fields) == 6 else principal
 

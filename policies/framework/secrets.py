@@ -30,9 +30,9 @@ _GZIP = 16 + zlib.MAX_WBITS  # zlib expects a gzip header when `wbits` has this 
 # A run of 32 or more characters counts as random if it has at least this entropy per character, in bits. 43 random
 # characters of base64 have 4.9 bits on average. Paths, host names and English words have less than 4.2 bits.
 _RANDOM_BITS = 4.25
-# A text without a known format counts as a secret only if it contains a long run of characters without -, _ and /. This
-# number is the minimum length of the run. Of 100 random texts of 43 base64 characters, 99 contain such a run. Long
-# identifiers, such as the identifiers of disks, contain only shorter runs.
+# A string in no known secret format counts as a secret only if it contains at least this many consecutive characters
+# other than -, _ and /. Of 100 random strings of 43 base64 characters, 99 do. Long identifiers, such as those of disks,
+# do not.
 _UNBROKEN = 12
 
 

@@ -155,7 +155,8 @@ def _metric_types(condition: Properties) -> list[str]:
 
 def _google_metric(condition: Properties) -> Metric | None:
     """Returns the metric that a condition of a Google Cloud alert policy watches. If the condition divides this metric
-    by another metric, it watches a share. The function then returns the metric with 1 as its highest possible value.
+    by another metric, it watches a share, which cannot exceed 1. The highest possible value of the returned metric is
+    then 1.
     """
     types = _metric_types(condition)
     metric = CLOUD_MONITORING.get(types[0]) if types else None

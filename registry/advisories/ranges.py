@@ -64,8 +64,8 @@ _VERSIONS: Mapping[Ecosystem, Callable[[str], Any]] = {"npm": NpmVersion, "pypi"
 
 
 def parsed(ecosystem: Ecosystem, text: str) -> Any:
-    """Returns a version of the ecosystem as an object that can be compared with other versions. Returns None if the
-    text is not a version.
+    """Parses a version of the ecosystem into an object that can be compared with other versions. Returns None if `text`
+    is not a valid version.
     """
     try:
         return _VERSIONS[ecosystem](text)

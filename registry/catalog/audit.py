@@ -63,8 +63,8 @@ def entries(repository: Repository, since: str = _FIRST_MONTH) -> Iterator[Entry
 def checked_time(text: str) -> str:
     """Checks the start time of a query of the audit log, such as `2026-11` or `2026-11-24T10:00Z`.
 
-    Returns the text without a final `Z`. For an empty text, returns the first month of the audit log. Raises
-    RegistryError for an invalid text.
+    Returns the time without a final `Z`. If `text` is empty, returns the first month of the audit log. Raises
+    RegistryError if `text` is not a valid time.
     """
     if text and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?Z?", text):
         raise RegistryError(f"--since {text!r}: write a UTC time such as 2026-11, 2026-11-24 or 2026-11-24T10:30")

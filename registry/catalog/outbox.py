@@ -32,8 +32,9 @@ MOST_TRIES = 150
 # stale-while-revalidate (registry/catalog/artifact.py, MUTABLE): 5 + 60 = 65 s. A copy can be in a shield (a regional
 # cache) for 65 s, and then in the cache at the edge (L1) for another 65 s. The sum is 130 s.
 REPEAT_SECONDS = 130.0
-# After its first delivery, a change stays in the outbox until its second delivery. If the second delivery does not
-# succeed, the database deletes the change this number of seconds after the second delivery was due.
+# The registry delivers each change twice, as the docstring of this module explains, and the change stays in the outbox
+# until the second delivery. If the second delivery does not succeed, the database deletes the change this number of
+# seconds after the second delivery was due.
 _KEPT_SECONDS = 7 * 86_400
 # The pause, in seconds, between the n-th failed delivery of a change and the next attempt is _FIRST_PAUSE * 2^n, but at
 # most _LONGEST_PAUSE. The pause is therefore 4 s after the first failure, and 8 s after the second failure.
@@ -126,8 +127,9 @@ class Outbox:
             self._replace(intent, replace(intent, state=_REPEAT, due=time + REPEAT_SECONDS, tries=0, error=""))
 
     def record_limit(self, intents: Sequence[Intent], keys: Sequence[str], time: float) -> None:
-        """Records the delivery of `intents` when the edge has refused some purges because of its rate limit. `keys` are
-        the keys of the objects that still need a purge. The method adds new intents for these objects to the outbox.
+        """Records the delivery of `intents` (changes to deliver) if the edge has refused some of their purges because
+        of its rate limit. `keys` are the keys of the objects that still need a purge. The method adds new intents for
+        these objects to the outbox.
         """
         at = min([intent.at for intent in intents if intent.state == _PENDING], default=now())
         for start in range(0, len(keys), _PURGED_AT_ONCE):

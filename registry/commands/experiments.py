@@ -48,9 +48,9 @@ def report(
 ) -> None:
     """Compare the variants of an experiment. The data are the requests in the edge worker's log.
 
-    For each variant, print the requests, the bytes, and the time to the first byte. Print which shares of the objects
-    came from the edge, the shields (regional caches) and the origin. Print confidence intervals of 95 %, and the
-    difference of each variant from the control variant.
+    For each variant, print the requests, the bytes, and the time to the first byte. Print which share of the objects
+    came from the edge, from the shields (regional caches) and from the origin. Print confidence intervals of 95 %, and
+    the difference of each variant from the control variant.
     """
     from rich.console import Console
 

@@ -125,8 +125,9 @@ def _on(host: str, path: str, revision: str, *, scheme: str = "git+https", user:
 
 
 def _bugs(value: Any) -> dict[str, str] | None:
-    """Returns the field `bugs` of a package.json as an object with `url`, `email` or both. If the field is a text, the
-    text is the URL or the email address. Returns None if the field has neither a valid URL nor a valid email address.
+    """Returns the field `bugs` of a package.json as an object with `url`, `email` or both. The field itself can also be
+    a string, which is then the URL or the email address. Returns None if the field has neither a valid URL nor a valid
+    email address.
     """
     given = cast(dict[str, Any], value) if isinstance(value, dict) else {"url": value, "email": value}
     texts = {field: text.strip() for field, text in given.items() if isinstance(text, str)}

@@ -81,7 +81,7 @@ class Policy(BaseModel):
 
     @property
     def text(self) -> str:
-        """The policy's document as it is stored and sent to the edge. Equal policies have equal texts."""
+        """The policy as JSON, in the form that is stored and sent to the edge. Equal policies have the same JSON."""
         content = self.model_dump(mode="json", exclude_defaults=True)
         return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 

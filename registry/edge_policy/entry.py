@@ -16,7 +16,7 @@ def update(target: Target) -> str:
     """Writes the digests of the latest edge policies and advisory data sets to one entry in Workers KV. The edge reads
     this entry if the metadata API does not answer.
 
-    Returns the reason for a failure, or an empty text after success. A failure raises no error, because the database
+    Returns the reason for a failure, or an empty string after success. A failure raises no error, because the database
     already has the new digests. If the digests in the database change during the write, writes the entry again.
     """
     written = b""

@@ -64,9 +64,9 @@ class DynamoDbRepository:
     def items(self, partition: str, *, prefix: str = "", after: str = "") -> Iterator[Item]:
         condition, values = "pk = :pk", {":pk": {"S": partition}}
         if prefix and after and not after.startswith(prefix):
-            # In a query with `prefix`, DynamoDB refuses a start key that does not begin with `prefix`. If `after` sorts
-            # behind all names with `prefix`, no items are left. Otherwise `after` sorts before all these names, and the
-            # query needs no start key.
+            # DynamoDB refuses a query whose start key does not begin with the query's prefix. Here, `after` does not
+            # begin with `prefix`, so it sorts either after all names with the prefix or before all of them. In the
+            # first case, no items are left. In the second case, the query needs no start key.
             if after.encode(errors="surrogatepass") > prefix.encode(errors="surrogatepass"):
                 return
             after = ""

@@ -49,7 +49,7 @@ _TRIES = 5
 class Changed:
     """The result of a command that changes a token.
 
-    `text` is the secret text of a newly issued token, or empty after other changes. `edge_error` says why the token's
+    `text` is the secret value of a newly issued token, or empty after other changes. `edge_error` says why the token's
     entry could not be written to the edge, or is empty if the entry was written.
     """
 
@@ -201,8 +201,8 @@ def _commit(target: Target, by: By, writes: Sequence[Write], changed: Sequence[T
 
 
 def _update_edge(target: Target, changed: Sequence[Token]) -> str:
-    """Writes the tokens' current records to the edge. Returns the reason for a failure, or an empty
-    text after success.
+    """Writes the tokens' current records to the edge. Returns the reason for a failure, or an empty string after
+    success.
     """
     items = [target.repository.item(PARTITION, token.digest) for token in changed]
     try:

@@ -154,7 +154,7 @@ def _decoded(value: Any) -> Any:
 
 
 def _texts_in(value: Any) -> Iterator[str]:
-    """Yields each text in a stack's config value, at any depth."""
+    """Yields each string in a stack's config value, at any depth."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):

@@ -20,7 +20,7 @@ from workers.entitlements.spanner import Row, Spanner, SpannerInvalidRequest
 
 ITEMS = "items"
 _SCAN = "SELECT sk, document, version, expires FROM items WHERE pk = $1 AND sk > $2 ORDER BY sk LIMIT 500"
-# while there are no changes, the follower saves its position in the change stream once in this number of seconds
+# the number of seconds after which the follower saves its position in the change stream, even if there were no changes
 _SAVED_EVERY = 10.0
 
 _log = logging.getLogger(__name__)

@@ -22,7 +22,8 @@ from typing import Any, Protocol, cast
 from contract.tokens import Record
 
 SIGNATURE_HEADER = "x-artifact-edge-signature"
-SIGNATURE_SECONDS = 60  # seconds for which a signature is valid; they also cover differences between clocks
+# The maximum difference in seconds between the timestamp of a signature and the clock of the server that checks it.
+SIGNATURE_SECONDS = 60
 
 _SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 

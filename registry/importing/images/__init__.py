@@ -41,8 +41,8 @@ def parse_image(text: str, *, plain_http: bool = False) -> RemoteImage:
     """Parses the name of an image to import: `oci:<host>[:port]/<repository>[:tag][@digest]`. With `plain_http`, the
     import reads the registry over HTTP without TLS.
 
-    Raises RegistryError for any other text. `plain_http` is allowed only if the host is this machine; otherwise, raises
-    RegistryError.
+    Raises RegistryError if `text` has another form. Also raises RegistryError if `plain_http` is set and the host is
+    not this machine.
     """
     match = _FORM.fullmatch(text)
     if match is None:

@@ -32,7 +32,10 @@ export function metadataApiOf({ METADATA_API: url, METADATA_API_KEY: key }: Bind
   return url && key ? { url, key } : undefined;
 }
 
-/** Fetches a feed document through Workers Cache. */
+/**
+ * Fetches a feed through Workers Cache. A feed is a small document that the worker reads every 2 s, such as the list of
+ * recent revocations.
+ */
 export function fetchFeed(feeds: Pick<Fetcher, "fetch">, name: string): Promise<Response> {
   // The host in this URL is a placeholder: nothing looks it up in DNS, and it is not part of the cache key.
   return feeds.fetch(`https://feeds/${encodeURIComponent(name)}`);

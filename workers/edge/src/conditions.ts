@@ -49,8 +49,8 @@ function parsed(method: string, headers: Headers): Conditions {
 }
 
 /**
- * Returns the byte range that a Range header names. Returns undefined for a header with another unit, with several
- * ranges or with an error. The client then gets the whole object (RFC 9110, section 14.2).
+ * Returns the byte range that a Range header names. Returns undefined if the header has another unit, several ranges or
+ * invalid syntax. The client then gets the whole object (RFC 9110, section 14.2).
  */
 function rangeOf(header: string | null): Range | undefined {
   const [, first = "", last = ""] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? "") ?? [];

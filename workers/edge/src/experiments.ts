@@ -43,7 +43,7 @@ export interface Experiment {
   name: string;
   /** The name of a layer. A client takes part in at most one of the experiments of a layer. */
   layer: string;
-  /** A part of the input of the hash that assigns clients to variants. A new salt assigns all clients anew. */
+  /** The salt of the hash that assigns clients to variants. A new salt reassigns all clients at random. */
   salt: string;
   unit: "principal" | "token";
   /**

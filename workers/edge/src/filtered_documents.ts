@@ -77,7 +77,7 @@ function filteredPackument(packument: Packument, refusing: Refusing): Packument 
 
 /**
  * Returns the dist-tags of allowed versions. If the version tagged `latest` is refused, `latest` points to the highest
- * allowed version that is no pre-release. If only pre-releases are allowed, `latest` points to the highest of them.
+ * allowed version that is not a pre-release. If only pre-releases are allowed, `latest` points to the highest of them.
  */
 function tagsAmong(tags: Record<string, string>, versions: Record<string, unknown>): Record<string, string> {
   const kept = Object.entries(tags).filter(([, version]) => Object.hasOwn(versions, version));

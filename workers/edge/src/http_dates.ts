@@ -6,8 +6,8 @@ const RFC_850 = new RegExp(`^[A-Z][a-z]+day, (\\d{2})-([A-Z][a-z]{2})-(\\d{2}) (
 const ASCTIME = new RegExp(`^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \\d]\\d) (${DATE}) (\\d{4})$`);
 
 /**
- * Returns a date of an HTTP header field in milliseconds since 1970. Returns undefined if the text has none of the
- * three formats in RFC 9110, section 5.6.7.
+ * Parses the date in an HTTP header field, such as Last-Modified. Returns the milliseconds since 1970, or undefined if
+ * the value has none of the three formats in RFC 9110, section 5.6.7.
  */
 export function parseHttpDate(text: string | null): number | undefined {
   const standard = text === null ? undefined : standardFormat(text);

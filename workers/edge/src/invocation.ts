@@ -27,9 +27,9 @@ export function entrypointsOf(ctx: ExecutionContext): Entrypoints {
 }
 
 /**
- * Returns a function that creates a reader of L1, the cache at the edge. The argument `view` of this function selects
- * the form in which the reader fetches objects (`View` in l1.ts). Without it, the reader fetches objects as the origin
- * stores them.
+ * Returns a function that creates readers of L1, the cache at the edge, for one request of a client. If the caller of
+ * that function gives a `view` (l1.ts), the reader fetches objects in the form that the view describes. Otherwise, it
+ * fetches objects as the origin stores them.
  */
 export function l1Of({ request, bindings, ctx }: Invocation, flags: ShieldFlags): (view?: View) => L1 {
   return (view) => {

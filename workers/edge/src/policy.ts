@@ -16,7 +16,7 @@ export interface Rule {
   action: "allow" | "deny";
   ecosystem?: Ecosystem;
   packages: readonly string[];
-  /** Patterns of the names of principals. Absent when the rule concerns all principals. */
+  /** Patterns that match the names of principals. Absent when the rule applies to all principals. */
   principals?: readonly string[];
   /** The versions that the rule matches: an npm range, or a specifier of PEP 440. */
   versions?: Range | string;

@@ -13,8 +13,8 @@ interface Wait {
 }
 
 export class SharedLimit {
-  // All requests that wait for an answer, in the order in which they reach the limit. The limit is the same for all
-  // requests, and a Set iterates in the order of insertion.
+  // All waits that have not ended, in the order in which they expire: a Set iterates in the order of insertion, and all
+  // waits have the same time limit.
   readonly #waits = new Set<Wait>();
   #nextCheck = -Infinity;
 
@@ -29,8 +29,9 @@ export class SharedLimit {
   ) {}
 
   /**
-   * Starts a wait. The first check after the wait has reached its limit calls `expire`. The returned function ends the
-   * wait, so that `expire` is not called.
+   * Starts a wait for an answer. If the wait lasts longer than the limit, the next check for expired waits calls
+   * `expire`. When the answer arrives, the caller must call the returned function, which ends the wait without a call
+   * of `expire`.
    */
   start(expire: () => void): () => void {
     const now = this.clock.now();
