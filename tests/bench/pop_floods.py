@@ -61,9 +61,9 @@ def flood(pop: OwnPop, kind: str, seconds: float, script: Path) -> Generator[Non
 
 
 def measure(root: Path, kind: str, rounds: int, seconds: float, script: Path) -> tuple[list[float], list[float]]:
-    """Measures the response times of the client `_CLIENT` in several rounds. Each round measures first without a flood,
-    and then during a flood from another client. Returns two lists with the 99th percentile of each round. The first
-    list is for the measurements with a flood, and the second list for those without.
+    """Measures the response times of the client `_CLIENT` in several rounds. Each round measures first without a flood
+    of requests, and then during a flood from another client. Returns two lists of 99th percentiles, with one value for
+    each round: first those during a flood, and then those without a flood.
     """
     pairs: list[tuple[float, float]] = []
     with running_pop(root / kind, _FLOODS[kind][1]) as pop:

@@ -91,8 +91,8 @@ def parse(page: str) -> dict[Cell, str]:
 
 
 def render(verdicts: Mapping[Cell, str]) -> str:
-    """Returns the text of docs/clients.md. `verdicts` maps each cell of the page's tables to the cell's text. Clients
-    and actions have the same order as in `verdicts`.
+    """Returns the content of docs/clients.md. `verdicts` maps each cell of the page's tables to the cell's content. The
+    clients (rows) and the actions (columns) have the same order as in `verdicts`.
     """
     parts = [_INTRODUCTION]
     for section in Section:

@@ -20,8 +20,8 @@ SCOPE = "@clients"
 
 @dataclass(frozen=True)
 class Packages:
-    """The packages that the client tests publish. `identity` is the client identity that may pull them. `digests` maps
-    the name of each Python file to its SHA-256 digest.
+    """The packages that the client tests publish. `identity` is the client of the sandbox whose token may pull them.
+    `digests` maps the name of each Python file to its SHA-256 digest.
     """
 
     identity: Client

@@ -123,7 +123,7 @@ def _lifetime(answer: Mapping[str, str]) -> dict[str, str]:
         return {}
     try:
         seconds = parsedate_to_datetime(answer["expires"]) - parsedate_to_datetime(answer["date"])
-    except (ValueError, TypeError):  # some tests of the conformance suite send invalid dates
+    except (ValueError, TypeError):  # the conformance suite also tests invalid dates
         return {}
     return {"cache-control": f"max-age={max(0, int(seconds.total_seconds()))}"}
 

@@ -78,7 +78,7 @@ def seconds_until(client: httpx.Client, token: str, wanted: int) -> float:
 
 
 def create(target: Target, grants: list[str]) -> tuple[str, str]:
-    """Creates a token, and returns its text and its digest."""
+    """Creates a token, and returns its secret value and its digest."""
     made = tokens.create(target, BY, "sandbox-test", grants, 3600)
     return made.text, made.token.digest
 

@@ -65,7 +65,8 @@ class Machine(BaseHTTPRequestHandler):
 
 @dataclass
 class Networks:
-    """A deployed stack whose clients use Cloudflare and PoPs of our own, and the shell of the stack's operator.
+    """A deployed stack whose clients use Cloudflare and PoPs of our own. `shell` runs the commands of the stack's
+    operator.
 
     `machines` maps each region to the address of our PoP machine there. `certificate` has the TLS settings of the
     test's servers, and `trust` those of the clients that connect to these servers.

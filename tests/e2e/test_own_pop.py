@@ -81,8 +81,8 @@ def test_client_needs_a_token_with_a_grant(pop: OwnPop) -> None:
     assert fetches(pop, path) == 0
     answer = pop.request(path, "reader-of-granted")
     assert (answer.status, answer.body) == (200, body)
-    # The previous request stored the object in L1, the cache of the PoP. The PoP must still refuse a client without a
-    # grant.
+    # The previous request stored the object in L1, the cache of the PoP. The PoP must still refuse a client whose token
+    # does not permit reading the package.
     assert pop.request(path, "reader-of-others").status == 403
     assert pop.request(path).status == 401
 

@@ -112,7 +112,7 @@ class PopMachine:
         return [json.loads(line) for line in log.read_text().splitlines()]
 
     def led_to(self) -> set[str]:
-        """Returns the addresses to which DNS leads clients of all locations."""
+        """Returns the addresses that DNS answers contain, for clients of all locations."""
         queries = [client.question(HOSTNAME, "A", location) for location in CLIENT_LOCATIONS]
         answers = [client.send_query(self.stack.sandbox, query).answer for query in queries]
         return {address for answer in answers for address in addresses_in(answer)}

@@ -132,8 +132,8 @@ POLICIES: st.SearchStrategy[str] = st.builds(
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Bundles the program verdicts.ts, and returns the path of the bundle. The program reads texts. For each text, it
-    prints whether the edge worker's code accepts the text as an edge policy.
+    """Bundles the program verdicts.ts, and returns the path of the bundle. The program reads strings. For each string,
+    it prints whether the edge worker's code accepts the string as an edge policy.
     """
     bundle = tmp_path_factory.mktemp("worker") / "verdicts.mjs"
     options = ["--bundle", "--platform=node", "--format=esm", f"--outfile={bundle}", "--log-level=warning"]

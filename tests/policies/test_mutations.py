@@ -17,8 +17,8 @@ from tests.policies.mutations.changes import put
 from tests.policies.mutations.stacks import PolicyStack, policy_stacks
 from tests.policies.resources import NAMES, findings
 
-# Two policies that check the files with exemptions. No change to a resource can violate these policies, so no mutation
-# tests them. Their tests are in tests/policies/test_exemptions.py.
+# Two policies that check the files with exemptions, and not the resources. No mutation (a deliberate fault in a
+# resource) can violate them, so tests/policies/test_exemptions.py tests them.
 ABOUT_EXEMPTIONS = ("stack-exemptions-valid", "stack-exemptions-reported")
 
 

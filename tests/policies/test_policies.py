@@ -18,8 +18,9 @@ from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
 
-# These policies read only exemptions, or a resource's type and options. A preview always knows these values. The test
-# test_an_unknown_value_is_not_accepted therefore skips these policies.
+# The test test_an_unknown_value_is_not_accepted skips these policies, because they never read an unknown value. They
+# check only the type and options of a resource, or the files with exemptions from policies, which a preview always
+# knows.
 ALWAYS_DECIDED = (
     "multi-iam-no-long-lived-keys",
     "multi-data-protected-from-replacement",

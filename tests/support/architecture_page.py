@@ -16,7 +16,7 @@ def section(title: str) -> str:
 
 
 def rows(text: str) -> list[list[str]]:
-    """Returns the cells of each table row in a text, without the header rows."""
+    """Returns the cells of each row of the Markdown tables in `text`. Leaves out the header rows."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     heads = {number - 1 for number, line in enumerate(lines) if line.startswith("| --- ")}

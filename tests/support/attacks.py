@@ -155,7 +155,7 @@ def accepted_resets(edge: Edge) -> int:
     """Opens HTTP/2 streams, and resets each stream at once. Returns the number of streams that the edge accepts.
     Returns 0 if the edge does not support HTTP/2.
     """
-    own = replace(edge)  # A copy with its own TLS settings. The next line changes only the settings of the copy.
+    own = replace(edge)  # a copy with TLS settings of its own, so that HTTP/2 stays off for the caller's `edge`
     own.context.set_alpn_protocols(["h2", "http/1.1"])
     with own.connected() as connection:
         return reset_streams(connection) if connection.selected_alpn_protocol() == "h2" else 0

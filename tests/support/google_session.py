@@ -23,7 +23,7 @@ _PATHS = {
 
 
 class GoogleSession:
-    """Replaces Google's authorized HTTP session by a client of the emulated Google Cloud in this process."""
+    """Replaces Google's authorized HTTP session with a client of the emulated Google Cloud in this process."""
 
     def __init__(self, client: httpx.Client, credentials: object) -> None:
         self._client = client

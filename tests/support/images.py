@@ -41,7 +41,7 @@ def zstandard(body: bytes) -> bytes:
 
 
 def tar(files: Mapping[str, str]) -> bytes:
-    """Returns a tar archive. `files` maps file names to the texts of the files."""
+    """Returns a tar archive. `files` maps file names to the contents of the files."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for name, text in files.items():

@@ -130,7 +130,7 @@ def _glob(text: str) -> str:
 
 @cache
 def _overlap(left: str, right: str) -> bool:
-    """Returns whether some text matches both patterns. The patterns can contain the wildcards `*` and `?`."""
+    """Returns whether at least one string matches both patterns. The patterns can contain the wildcards `*` and `?`."""
     if not left or not right:
         return not (left + right).strip("*")
     if left[0] == "*":

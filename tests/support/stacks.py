@@ -53,8 +53,8 @@ ORIGIN_KEY, SIGNING_KEY, API_KEY, PURGE_KEY = "o" * 43, "s" * 43, "a" * 43, "p" 
 
 
 def stack_config(environment: str) -> dict[str, str]:
-    """Returns the stack's config in the form that the Pulumi program receives. Every value is a text. Objects are JSON
-    texts.
+    """Returns the stack's config in the form that the Pulumi program receives. Every value is a string. Objects are
+    encoded as JSON.
     """
     document: dict[str, Any] = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{environment}.yaml").read_text())
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in document["config"].items()}

@@ -29,8 +29,8 @@ Change = Callable[[Registered], Sequence[Registered]]
 
 @dataclass(frozen=True)
 class Mutation:
-    """One way to break resources on purpose. `of` lists the types of these resources. The change imitates a careless
-    change to the Pulumi program. `where` selects the resources to break.
+    """A deliberate fault, which imitates a careless edit of the Pulumi program. The policy `policy` must report it.
+    `change` breaks one resource. The tests apply it to each resource whose type is in `of` and that `where` selects.
     """
 
     policy: str

@@ -36,8 +36,8 @@ class Violation:
     """One bad change to a stack. It changes the first resource of the Pulumi type `of` that the function `where`
     accepts.
 
-    The policy `policy` must report a finding that contains the text `says`. If `policy` is `MISSED`, no policy finds
-    the violation.
+    The policy `policy` must report a finding whose message contains the string `says`. If `policy` is `MISSED`, no
+    policy finds the violation.
     """
 
     how: str

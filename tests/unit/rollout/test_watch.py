@@ -1,4 +1,6 @@
-"""Tests releases of the edge worker by percentage, and their automatic rollback, on the emulated Cloudflare API."""
+"""Tests gradual releases of the edge worker and their automatic rollback, on the emulated Cloudflare API. In a gradual
+release, a growing percentage of the requests goes to the new version.
+"""
 
 from __future__ import annotations
 

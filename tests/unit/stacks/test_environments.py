@@ -50,7 +50,8 @@ def programs() -> list[Path]:
 
 def test_no_program_names_an_environment_or_compares_its_name() -> None:
     names = {*ENVIRONMENTS, "production", "development", "get_stack"}
-    # Only stacks/config/loading.py may read the stack's name. The stack's name is a part of the names of resources.
+    # Only stacks/config/loading.py may read the stack's name. It needs the name because the names of resources contain
+    # it.
     allowed = {"get_stack": {"stacks/config/loading.py"}}
     for file in programs():
         place = file.relative_to(ROOT).as_posix()

@@ -46,7 +46,7 @@ test("a slow place gets a competitor, and the first answer aborts the slower req
   assert.deepEqual(ended, [[1, "answered", 50], [0, "lost", 350]]);
   assert.deepEqual(aborted, [0]);
   await clock.advance(10_000);
-  // Server 1 has already won when server 0 answers. The late answer is discarded.
+  // Server 0 answers after the faster answer of server 1 was used. The late answer is discarded.
   assert.deepEqual([started.length, discarded], [2, [0]]);
 });
 

@@ -148,7 +148,7 @@ const VALUE = fc.oneof(
   fc.constantFrom("allow", "deny", "npm", "pypi", "oci", ">=1", "==1.*", "low", 3, ["*"], ["MIT", "BSD-*"], ["1.*"], [SHA512], [SHA256]),
   fc.jsonValue(),
 );
-/** A valid rule. The test replaces random fields of this rule by random values. */
+/** A valid rule. The test replaces random fields of this rule with random values. */
 const CHANGED_RULE = fc.tuple(RULE, fc.dictionary(fc.constantFrom(...FIELDS), VALUE, { maxKeys: 2 })).map(([rule, changes]) => ({ ...rule, ...changes }));
 const CHANGED_DOCUMENT = fc.tuple(fc.array(CHANGED_RULE, { maxLength: 4 }), fc.dictionary(fc.constantFrom("format", "exemptions", "experiments", "operators"), VALUE, { maxKeys: 1 }))
   .map(([rules, changes]) => JSON.stringify({ format: 1, rules: rules.map((rule, index) => ({ name: `rule-${index}`, ...rule })), ...changes }));

@@ -1,6 +1,6 @@
-// Tests which requests to shields (regional caches) have an install id, a pseudonym of the client. In a stack with
-// prefetches, requests have an id only if the client gets no prefetches. Prefetches themselves have the text `prefetch`
-// in place of an id.
+// Tests which requests to shields (regional caches) have an install id, a pseudonym of the client. In a stack that
+// prefetches predicted requests, only the requests of clients without prefetches have an id. A prefetch has the value
+// `prefetch` in place of an id.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

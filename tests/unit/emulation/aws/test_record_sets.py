@@ -23,7 +23,7 @@ class Zone:
         self.id = created["HostedZone"]["Id"].removeprefix("/hostedzone/")
 
     def change(self, *changes: tuple[str, dict[str, Any]], code: str = "InvalidChangeBatch") -> str:
-        """Sends one batch of changes to Route 53. Returns an empty text if Route 53 accepts the batch, and otherwise
+        """Sends one batch of changes to Route 53. Returns an empty string if Route 53 accepts the batch, and otherwise
         the error message. Asserts that the error has the error code `code`.
         """
         batch = {"Changes": [{"Action": action, "ResourceRecordSet": record} for action, record in changes]}

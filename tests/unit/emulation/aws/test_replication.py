@@ -82,7 +82,7 @@ def test_replicas_are_not_replicated_again(s3: Any) -> None:
     settled(s3)
     s3.put_object_tagging(
         Bucket="replica", Key="kept/a", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}
-    )  # After a tag changes, S3 checks again whether a rule applies to the object.
+    )  # a changed tag makes S3 evaluate the replication rules again, which must not select this replica
     settled(s3)
     assert keys(s3, "replica") == ["kept/a"]
     assert keys(s3, "third") == []

@@ -53,7 +53,7 @@ class Cloud:
         return f"/objects/o/{quote(NAME, safe='')}{query}"
 
     def read(self, authorization: str = "", **headers: str) -> requests.Response:
-        """Reads an object of the emulated Cloud Storage with a plain HTTP request. A shield sends the same request."""
+        """Reads an object of the emulated Cloud Storage with a plain HTTP request, like a shield (a regional cache)."""
         given = {**headers, **({"Authorization": authorization} if authorization else {})}
         return self.http.get(f"{HOST}/{quote(NAME)}", headers=given)
 

@@ -31,7 +31,9 @@ def test_health_check_after_a_request_with_a_body_is_answered() -> None:
 
 
 def test_no_location_announces_a_body_that_it_does_not_send() -> None:
-    """L1 waits for a body that NGINX announced until a timeout. So each such request for an object would take 10 s."""
+    """If NGINX announced a body without sending it, L1 would wait for the body until a timeout. Each such request for
+    an object would take 10 s.
+    """
     (configuration,) = [file.content for file in render(SETTINGS) if file.path.endswith("/nginx.conf")]
     locations = re.findall(r"^    location .*?^    }", configuration, re.MULTILINE | re.DOTALL)
     without_body = [location for location in locations if "proxy_pass_request_body off;" in location]

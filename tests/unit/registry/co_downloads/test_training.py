@@ -86,7 +86,8 @@ def test_a_package_that_the_client_had_already_is_not_predicted(tmp_path: Path) 
 
 def test_a_package_that_a_list_brings_is_not_predicted(tmp_path: Path) -> None:
     """In the logs of the last day, clients also request the package `kit` before `@acme/plugin`. The prefetch list of
-    `kit` already contains `@acme/plugin`, so the model does not need to predict `@acme/plugin`.
+    `kit` already contains `@acme/plugin`, so a prediction of `@acme/plugin` from `@acme/app` would bring nothing new.
+    The model's figures must not count such a prediction.
     """
     lines = all_lines()
     kits = [

@@ -17,8 +17,8 @@ _LONGEST_WAIT = 10.0
 
 
 class Database:
-    """Emulates a metadata database. An item is absent if its name is the text "missing". A read blocks until the test
-    sets the event `open`.
+    """Emulates a metadata database. The database has every item except those with the name "missing". A read blocks
+    until the test sets the event `open`.
 
     `asked` lists the keys of each read. If the test sets `failure`, each read raises this error.
     """
