@@ -106,6 +106,21 @@ def assumed_by_google_accounts(unique_ids: Sequence[str], audience: str) -> Stat
     return assumed_by_web_identity(GOOGLE, claims)
 
 
+def role_arn(account: str, name: str) -> str:
+    """Returns the ARN of an IAM role."""
+    return f"arn:aws:iam::{account}:role/{name}"
+
+
+def assumed_by_machines(role: str, gcp_service_accounts: Sequence[str]) -> str:
+    """Returns the trust policy of an IAM role of machines. EC2 instances and the given Google service accounts may
+    assume the role. `role` is the role's ARN. The service accounts are given by their unique ids.
+    """
+    statements = [assumed_by_service("ec2.amazonaws.com")]
+    if gcp_service_accounts:
+        statements.append(assumed_by_google_accounts(gcp_service_accounts, role))
+    return document(*statements)
+
+
 def read_secret(regions: Sequence[str], account: str, secret_id: str) -> Statement:
     """Returns the IAM statement that allows a role to read one secret in AWS Secrets Manager, in each of `regions`."""
     secrets = [secret_arn(region, account, secret_id) for region in regions]

@@ -44,8 +44,22 @@ def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
         if config[f"artifact-edge:{section}"]["store"] == store:
             regions |= {*config[f"artifact-edge:{section}"]["regions"]}
     replicas = [option for region in sorted(regions) for option in ("--replica", region)]
-    pops = [option for pop in config.get("artifact-edge:pops", []) for option in ("--pop-replica", pop["region"])]
+    pops = [option for region in sorted(_pop_regions(config)) for option in ("--pop-replica", region)]
     _run(sandbox, ["keys", "init", "--environment", stack, *place, *replicas, *pops])
+
+
+def _pop_regions(config: Mapping[str, Any]) -> set[str]:
+    """Returns the AWS regions in which PoP machines read their secrets. Machines on AWS read them in their own region.
+    Machines on Google Cloud read them in the home region, and in a second region that holds objects or metadata.
+    """
+    pops: list[Mapping[str, Any]] = config.get("artifact-edge:pops", [])
+    regions = {pop["region"] for pop in pops if pop.get("cloud", "aws") == "aws"}
+    if any(pop.get("cloud") == "gcp" for pop in pops):
+        kept = [config["aws:region"]]
+        for section in ("blobs", "metadata"):
+            kept += config[f"artifact-edge:{section}"]["regions"]
+        regions |= {*list(dict.fromkeys(kept))[:2]}
+    return regions
 
 
 def add_edge_zone(sandbox: Sandbox, stack: str, stacks: Path) -> None:

@@ -1,8 +1,9 @@
-"""Probes of Compute Engine. They check which boot disks Compute Engine refuses, and whether an external address belongs
-to only one instance at a time.
+"""Probes of Compute Engine. They check which boot disks and firewall rules Compute Engine refuses, and whether an
+external address belongs to only one instance at a time.
 
-`instances.insert` has no option that only validates a request. The first probe costs nothing, because Compute Engine
-refuses its instances. The second probe runs one instance of the type e2-micro, with one address, for a minute or two.
+`instances.insert` has no option that only validates a request. The probes of boot disks and firewall rules cost
+nothing, because Compute Engine refuses what they ask for. `gce-external-addresses` runs one instance of the type
+e2-micro, with one address, for a minute or two.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ class _Compute:
             "networkInterfaces": [{"accessConfigs": access}],
         }
         return self._create(f"zones/{_ZONE}/instances", wanted)
+
+    def create_firewall_rule(self, kind: str, **rule: Any) -> str:
+        """Tries to create a firewall rule for the network `default`. Returns `accepted`, or the error message."""
+        network = f"projects/{self._project.id}/global/networks/default"
+        return self._create("global/firewalls", {"name": self._project.name(kind), "network": network, **rule})
 
     def reserve_address(self) -> str:
         """Reserves an external address, which is released when the probe ends. Returns the address."""
@@ -98,6 +104,19 @@ def _boot_disks(project: GoogleProject) -> Iterator[Fact]:
             yield Fact(f"{series} does not boot from {kind}", kind in result, result)
 
 
+def _firewall_rules(project: GoogleProject) -> Iterator[Fact]:
+    compute = _Compute(project)
+    https = [{"IPProtocol": "tcp", "ports": ["443"]}]
+    example = ["192.0.2.0/24"]
+    for kind, field, direction in (("in", "destinationRanges", "INGRESS"), ("out", "sourceRanges", "EGRESS")):
+        result = compute.create_firewall_rule(kind, direction=direction, allowed=https, **{field: example})
+        yield Fact(f"A rule for {direction} traffic has no {field}", result != _ACCEPTED, result)
+    result = compute.create_firewall_rule("both", direction="EGRESS", allowed=https, denied=https)
+    yield Fact("A rule does not both allow and deny", result != _ACCEPTED, result)
+    result = compute.create_firewall_rule("far", direction="EGRESS", allowed=https, priority=65536)
+    yield Fact("The largest priority is 65535", result != _ACCEPTED, result)
+
+
 def _external_addresses(project: GoogleProject) -> Iterator[Fact]:
     compute = _Compute(project)
     address = compute.reserve_address()
@@ -109,5 +128,6 @@ def _external_addresses(project: GoogleProject) -> Iterator[Fact]:
 
 PROBES = (
     Probe("gce-boot-disks", 'Compute Engine, "Choose a disk type"', _boot_disks),
+    Probe("gce-firewall-rules", 'Compute Engine API v1, "firewalls"', _firewall_rules),
     Probe("gce-external-addresses", "hashicorp/terraform, issue 3841", _external_addresses),
 )

@@ -36,7 +36,8 @@ class Identities:
 def create_identities(stack: Stack) -> Identities:
     """Creates the shield machines' role on AWS, and their service account if the stack has shields on Google Cloud."""
     has_gcp_shields = any(shield.cloud == "gcp" for shield in stack.config.shields)
-    gcp = GcpIdentity("identity-gcp", GcpIdentityArgs(stack.prefix)) if has_gcp_shields else None
+    account = GcpIdentityArgs(stack.prefix, "shield", "Shield machines: read objects of the origin")
+    gcp = GcpIdentity("identity-gcp", account) if has_gcp_shields else None
     service_accounts = [gcp.unique_id] if gcp else []
     args = AwsIdentityArgs(
         stack.prefix, stack.secret("shield"), stack.secret_regions, serving_reports(stack), service_accounts

@@ -44,7 +44,7 @@ def export_outputs(
     if accelerator is not None:
         pulumi.export("accelerator", {"addresses": accelerator.addresses, "dns_name": accelerator.dns_name})
     if pops:
-        pulumi.export("pops", [{"name": node.name, "region": node.region, "address": node.address} for node in pops])
+        pulumi.export("pops", [_pop(node) for node in pops])
 
 
 def _bucket(bucket: Bucket, config: Blobs) -> Mapping[str, object]:
@@ -77,6 +77,10 @@ def _networks(stack: Stack, edge: Edge) -> Sequence[Mapping[str, object]]:
         target = anycast_hostname(config.domain) if accelerated else routed_hostname(config.domain, config.pops_routing)
         found.append({"name": "own", "weight": config.pops_percent, "target": target})
     return found
+
+
+def _pop(node: PopNode) -> Mapping[str, object]:
+    return {"name": node.name, "region": node.region, "cloud": node.cloud, "address": node.address}
 
 
 def _shield(node: Node, domain: str) -> Mapping[str, object]:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 
 from contract.pops import certificate_parameter
-from contract.regions import REGIONS, nearest_first
+from contract.regions import REGIONS, Cloud, nearest_first
 from contract.secrets import POP_SECRETS
 from contract.shields import EDGE_PORT
 from infra.dns.pops import PopDns, PopDnsArgs
 from infra.dns.route53 import Dns
 from infra.edge import ShieldNode
 from infra.exclusive import keep_only
+from infra.iam import role_arn
+from infra.identity import GcpIdentityArgs
+from infra.identity.gcp import GcpIdentity
 from infra.identity.pop import PopIdentity, PopIdentityArgs
+from infra.machines import ec2, gce
 from infra.machines.certificate import MachineCertificateArgs
-from infra.machines.ec2 import architecture
 from infra.machines.user_data import compressed
 from infra.metadata import Metadata
-from infra.network import NetworkArgs
+from infra.network import Network, NetworkArgs
 from infra.network.aws import AwsNetwork
+from infra.network.gcp import GcpNetwork
 from infra.pop import (
     AcceleratedPop,
     AcceleratorArgs,
@@ -35,6 +40,7 @@ from infra.pop import (
 from infra.pop.accelerator import Accelerator
 from infra.pop.certificate import PopCertificate
 from infra.pop.ec2 import Ec2Pop, PopAddresses
+from infra.pop.gce import GcePop, GcePopAddresses
 from infra.pop.release import EdgeRelease, EdgeReleaseArgs
 from infra.pop.user_data import render_user_data
 from infra.shield import Node, host
@@ -48,6 +54,27 @@ from stacks.storage import Objects
 # An example of the URL of a Lambda function. It has the length of a real URL. The user data of a PoP machine contains
 # such a URL, and Pulumi checks the size of the user data before Lambda assigns the real URL.
 _EXAMPLE_URL = f"https://{'a1b2c3d4' * 4}.lambda-url.{{region}}.on.aws/"
+# An example of the ID of an AWS account, which the user data of a PoP machine on Google Cloud contains.
+_EXAMPLE_ACCOUNT = "0" * 12
+
+ADDRESSES = {"aws": PopAddresses, "gcp": GcePopAddresses}
+ARCHITECTURE = {"aws": ec2.architecture, "gcp": gce.architecture}
+
+
+@dataclass(frozen=True)
+class PopIdentities:
+    """The cloud identities of PoP machines. Machines on AWS have an IAM role. Machines on Google Cloud have a service
+    account, and assume the AWS role.
+    """
+
+    aws: PopIdentity
+    gcp: GcpIdentity | None
+
+    def of_machines_on(self, cloud: Cloud) -> pulumi.Output[str]:
+        """Returns the instance profile of PoP machines on EC2, or the email of their service account on Compute
+        Engine.
+        """
+        return self.gcp.email if self.gcp and cloud == "gcp" else self.aws.instance_profile
 
 
 def create_pop_addresses(stack: Stack) -> Sequence[PopNode]:
@@ -57,7 +84,7 @@ def create_pop_addresses(stack: Stack) -> Sequence[PopNode]:
     return [
         node
         for pop in stack.config.pops
-        for node in PopAddresses(
+        for node in ADDRESSES[pop.cloud](
             f"pop-addresses-{pop.region}", PopAddressesArgs(stack.prefix, pop.region, pop.nodes)
         ).nodes
     ]
@@ -74,8 +101,8 @@ def create_pops(
     dns: Dns,
 ) -> PopDns:
     """Creates the PoP machines of every region, their role, their certificate and their names in DNS."""
-    identity = _create_identity(stack, metadata)
-    _create_certificate(stack, identity, dns)
+    identities = _create_identities(stack, metadata)
+    _create_certificate(stack, identities.aws, dns)
     release = EdgeRelease(
         "edge-worker",
         EdgeReleaseArgs(bundle, objects.primary),
@@ -84,23 +111,24 @@ def create_pops(
     accelerated: list[AcceleratedPop] = []
     for pop in stack.config.pops:
         pop_nodes = [node for node in nodes if node.region == pop.region]
-        for node in pop_nodes:
-            example = _EXAMPLE_URL.format(region=stack.home_region)
-            render_user_data(_settings(stack, pop, node, shields, example), pop.region)
+        user_data = UserData(stack, pop, shields, metadata_api, identities.aws.role_arn)
         args = PopArgs(
             prefix=stack.prefix,
             region=pop.region,
             machine_type=pop.machine_type,
             nodes=pop_nodes,
-            network=AwsNetwork(f"network-pop-{pop.region}", NetworkArgs(pop.region, stack.prefix)),
-            identity=identity.instance_profile,
-            user_data={node.name: _user_data(stack, pop, node, shields, metadata_api) for node in pop_nodes},
+            network=_create_network(stack, pop),
+            identity=identities.of_machines_on(pop.cloud),
+            user_data={node.name: user_data.of(node) for node in pop_nodes},
             serving=serving_reports(stack),
             shield_addresses=[node.address for node in shields],
-            boots_after=[identity, release],
+            boots_after=[identities.aws, release],
         )
-        machines = Ec2Pop(f"pop-{pop.region}", args)
-        accelerated.append(AcceleratedPop(pop.region, machines.instances, pop.traffic_dial))
+        if pop.cloud == "gcp":
+            GcePop(f"pop-{pop.region}", args)
+        else:
+            machines = Ec2Pop(f"pop-{pop.region}", args)
+            accelerated.append(AcceleratedPop(pop.region, machines.instances, pop.traffic_dial))
     names = PopDnsArgs(
         zone_id=dns.zone_id,
         zone_name=stack.config.domain,
@@ -124,7 +152,20 @@ def _create_accelerator(stack: Stack, pops: Sequence[AcceleratedPop]) -> Acceler
     return Accelerator("accelerator", AcceleratorArgs(stack.prefix, pops)).entry
 
 
-def _create_identity(stack: Stack, metadata: Metadata) -> PopIdentity:
+def _create_network(stack: Stack, pop: Pop) -> Network:
+    """Creates the network of a PoP. On Google Cloud, a network's name is unique in the project. A shield (a regional
+    cache) in the same region has a network of its own.
+    """
+    name = f"network-pop-{pop.region}"
+    if pop.cloud == "gcp":
+        return GcpNetwork(name, NetworkArgs(pop.region, f"{stack.prefix}-pop"))
+    return AwsNetwork(name, NetworkArgs(pop.region, stack.prefix))
+
+
+def _create_identities(stack: Stack, metadata: Metadata) -> PopIdentities:
+    account = GcpIdentityArgs(stack.prefix, "pop", "PoP machines: assume their role on AWS")
+    on_google = any(pop.cloud == "gcp" for pop in stack.config.pops)
+    gcp = GcpIdentity("identity-pops-gcp", account) if on_google else None
     args = PopIdentityArgs(
         prefix=stack.prefix,
         secret_ids=[stack.secret(name) for name in POP_SECRETS],
@@ -132,8 +173,9 @@ def _create_identity(stack: Stack, metadata: Metadata) -> PopIdentity:
         table=metadata.table,
         table_regions=stack.config.metadata.regions,
         serving=serving_reports(stack),
+        gcp_service_accounts=[gcp.unique_id] if gcp else [],
     )
-    return PopIdentity("identity-pops", args)
+    return PopIdentities(PopIdentity("identity-pops", args), gcp)
 
 
 def _create_certificate(stack: Stack, identity: PopIdentity, dns: Dns) -> None:
@@ -156,35 +198,59 @@ def _create_certificate(stack: Stack, identity: PopIdentity, dns: Dns) -> None:
     keep_only("pop", identity.role_name, [identity.policy, certificate.policy], certificate)
 
 
-def _user_data(
-    stack: Stack, pop: Pop, node: PopNode, shields: Sequence[Node], metadata_api: MetadataApi
-) -> pulumi.Output[str]:
-    return pulumi.Output.from_input(metadata_api.binding.url).apply(
-        lambda url: compressed(render_user_data(_settings(stack, pop, node, shields, url), pop.region))
-    )
+@dataclass(frozen=True)
+class UserData:
+    """Renders the user data of the machines of one PoP. `role_arn` is the ARN of the machines' role on AWS."""
 
+    stack: Stack
+    pop: Pop
+    shields: Sequence[Node]
+    metadata_api: MetadataApi
+    role_arn: pulumi.Output[str]
 
-def _settings(stack: Stack, pop: Pop, node: PopNode, shields: Sequence[Node], metadata_api: str) -> PopSettings:
-    config, region = stack.config, REGIONS[pop.region]
-    return PopSettings(
-        hostname=stack.hostname,
-        shields=[ShieldNode(f"{host(node, config.domain)}:{EDGE_PORT}", node.region) for node in shields],
-        place=Place(region.latitude, region.longitude),
-        sources=Sources(
+    def of(self, node: PopNode) -> pulumi.Output[str]:
+        """Returns the user data of a machine in the form that its cloud accepts. Also checks the size of the user data
+        before the program knows all values in it.
+        """
+        example = _EXAMPLE_URL.format(region=self.stack.home_region)
+        self._rendered(node, example, role_arn(_EXAMPLE_ACCOUNT, f"{self.stack.prefix}-pop"))
+        given = pulumi.Output.all(self.metadata_api.binding.url, self.role_arn)
+        rendered = given.apply(lambda known: self._rendered(node, known[0], known[1]))
+        return rendered if self.pop.cloud == "gcp" else rendered.apply(compressed)
+
+    def _rendered(self, node: PopNode, metadata_api: str, role: str) -> str:
+        return render_user_data(self._settings(node, metadata_api, role), self.pop.region)
+
+    def _settings(self, node: PopNode, metadata_api: str, role: str) -> PopSettings:
+        stack, pop, config = self.stack, self.pop, self.stack.config
+        region = REGIONS[pop.region]
+        return PopSettings(
+            hostname=stack.hostname,
+            shields=[ShieldNode(f"{host(node, config.domain)}:{EDGE_PORT}", node.region) for node in self.shields],
+            place=Place(region.latitude, region.longitude),
+            sources=self._sources(role),
+            serving_parameter=serving_reports(stack).parameter(node.name),
+            metadata_api=metadata_api,
+            cloud=pop.cloud,
+            reserved_python_names=config.edge.reserved_python_names,
+            architecture=ARCHITECTURE[pop.cloud](pop.machine_type),
+            waf=waf_args(config.waf),
+        )
+
+    def _sources(self, role: str) -> Sources:
+        stack, pop = self.stack, self.pop
+        # A PoP on AWS reads its secrets and its certificate in its own region and in the home region. The list does not
+        # have the regions of other PoPs. Otherwise a new PoP would change the user data of every machine.
+        on_google = pop.cloud == "gcp"
+        regions = stack.google_pop_secret_regions if on_google else [pop.region, stack.home_region]
+        return Sources(
             edge_secret=stack.secret("edge"),
             metadata_api_secret=stack.secret("metadata-api"),
             purge_secret=stack.secret("purge-signing"),
-            # A PoP reads its secrets and its certificate in its own region and in the home region. `regions` does not
-            # name the regions of other PoPs. Otherwise a new PoP would change the user data of every machine.
-            regions=list(dict.fromkeys([pop.region, stack.home_region])),
+            regions=nearest_first(pop.region, dict.fromkeys(regions)),
             home_region=stack.home_region,
             certificate_parameter=certificate_parameter(stack.environment),
             table=f"{stack.prefix}-metadata",
-            table_regions=nearest_first(pop.region, dict.fromkeys(config.metadata.regions)),
-        ),
-        serving_parameter=serving_reports(stack).parameter(node.name),
-        metadata_api=metadata_api,
-        reserved_python_names=config.edge.reserved_python_names,
-        architecture=architecture(pop.machine_type),
-        waf=waf_args(config.waf),
-    )
+            table_regions=nearest_first(pop.region, dict.fromkeys(stack.config.metadata.regions)),
+            assumed_role=role if on_google else "",
+        )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulation import bucket_names
-from emulation.gcp import boot_disks
+from emulation.gcp import boot_disks, firewalls
 
 Json = dict[str, Any]
 
@@ -115,6 +115,13 @@ def _new_machine(body: Json) -> Json:
     return body
 
 
+def _firewall_rule(body: Json) -> Json:
+    problem = firewalls.problem_of(body)
+    if problem is not None:
+        raise Refused(400, problem)
+    return body
+
+
 def _running(request: Request) -> Json:
     return {"id": str(10**18 + secrets.randbelow(10**18)), "status": "RUNNING"}
 
@@ -174,9 +181,10 @@ COLLECTIONS = (
     ),
     _collection(
         f"compute/v1/{_PROJECT}/global/firewalls",
-        "name network allowed",
+        "name network",
         "direction",
-        changeable="allowed sourceRanges",
+        changeable="allowed denied sourceRanges destinationRanges priority",
+        body=_firewall_rule,
     ),
     _collection(
         f"compute/v1/{_PROJECT}/regions/{{region}}/addresses", "name", changeable="labels", computed=_free_address

@@ -15,6 +15,7 @@ import pulumi
 import pulumi_aws as aws
 
 from contract.pops import PopRouting, pop_hostname, pops_hostname, routed_hostname
+from contract.regions import REGIONS
 from infra.dns.geolocation import regions_by_area
 
 # The maximum number of geoproximity records that Route 53 allows for one name and type (Route 53 Developer Guide,
@@ -93,10 +94,24 @@ def _geoproximity_records(regions: PopRegions, parent: pulumi.Resource) -> list[
             name,
             pop_hostname(regions.zone_name, region),
             set_identifier=region,
-            geoproximity_routing_policy={"aws_region": region, "bias": bias},
+            geoproximity_routing_policy=_place(region, bias),
         )
         for region, bias in regions.biases.items()
     ]
+
+
+def _place(region: str, bias: int) -> aws.route53.RecordGeoproximityRoutingPolicyArgsDict:
+    """Returns the location of a region's geoproximity record. Route 53 knows the locations of AWS regions only, so the
+    location of a Google Cloud region is given as coordinates.
+    """
+    known = REGIONS[region]
+    if known.cloud == "aws":
+        return {"aws_region": region, "bias": bias}
+    coordinates: aws.route53.RecordGeoproximityRoutingPolicyCoordinateArgsDict = {
+        "latitude": f"{known.latitude:.2f}",
+        "longitude": f"{known.longitude:.2f}",
+    }
+    return {"coordinates": [coordinates], "bias": bias}
 
 
 def _alias(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 
@@ -36,11 +37,14 @@ class AwsIdentityArgs:
 
 @dataclass(frozen=True)
 class GcpIdentityArgs:
-    """Arguments of the component that creates the service account of the shield machines (regional caches). The
-    account's name begins with `prefix`.
+    """Arguments of the component that creates the service account of machines on Google Cloud. `machines` says which
+    machines these are: `shield` (a regional cache) or `pop`. The account's name is `<prefix>-<machines>`. `purpose`
+    says what the machines read, for people who see the account in the console.
     """
 
     prefix: str
+    machines: Literal["shield", "pop"]
+    purpose: str
 
 
 @dataclass(frozen=True)

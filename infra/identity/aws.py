@@ -35,7 +35,7 @@ class AwsIdentity(pulumi.ComponentResource):
             name=f"{args.prefix}-shield",
             description="Shield machines: read their own secret, and objects where buckets grant it",
             assume_role_policy=pulumi.Output.all(account, *args.gcp_service_accounts).apply(
-                lambda known: _trust(_arn(args.prefix, known[0]), known[1:])
+                lambda known: iam.assumed_by_machines(iam.role_arn(known[0], f"{args.prefix}-shield"), known[1:])
             ),
             opts=child,
         )
@@ -69,19 +69,7 @@ class AwsIdentity(pulumi.ComponentResource):
         # A preview does not know the ARN that AWS returns for a new role. The program therefore builds the ARN from
         # values that a preview knows, and the preview shows the policies that name the role. The policies still wait
         # for the role, because AWS rejects a policy that names a missing principal.
-        self.role_arn = pulumi.Output.all(account, role.urn).apply(lambda known: _arn(args.prefix, known[0]))
+        self.role_arn = pulumi.Output.all(account, role.urn).apply(
+            lambda known: iam.role_arn(known[0], f"{args.prefix}-shield")
+        )
         self.register_outputs({"instance_profile": self.instance_profile, "role_arn": self.role_arn})
-
-
-def _arn(prefix: str, account_id: str) -> str:
-    return f"arn:aws:iam::{account_id}:role/{prefix}-shield"
-
-
-def _trust(role_arn: str, gcp_service_accounts: Sequence[str]) -> str:
-    """Returns the trust policy of the IAM role of shields (regional caches). EC2 instances and the given Google service
-    accounts may assume the role.
-    """
-    statements = [iam.assumed_by_service("ec2.amazonaws.com")]
-    if gcp_service_accounts:
-        statements.append(iam.assumed_by_google_accounts(gcp_service_accounts, role_arn))
-    return iam.document(statements)

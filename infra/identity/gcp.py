@@ -1,4 +1,4 @@
-"""Creates the service account of the shield machines (regional caches) on Google Cloud."""
+"""Creates the service accounts of machines on Google Cloud: shields (regional caches) and PoPs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from infra.identity import GcpIdentityArgs
 
 
 class GcpIdentity(pulumi.ComponentResource):
-    """The service account of the shield machines (regional caches) on Google Cloud. It has no keys and no roles in the
-    project. The IAM policy of each bucket allows the account to read the bucket's objects.
+    """A service account of machines on Google Cloud. It has no keys and no roles in the project. The IAM policy of each
+    bucket allows the shields' account to read the bucket's objects. On AWS, the machines assume a role with the
+    account.
     """
 
     email: pulumi.Output[str]
@@ -20,9 +21,9 @@ class GcpIdentity(pulumi.ComponentResource):
     def __init__(self, name: str, args: GcpIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:identity:GcpIdentity", name, None, opts)
         account = gcp.serviceaccount.Account(
-            "shield",
-            account_id=f"{args.prefix}-shield",
-            display_name="Shield machines: read objects of the origin",
+            args.machines,
+            account_id=f"{args.prefix}-{args.machines}",
+            display_name=args.purpose,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.email = account.email

@@ -27,7 +27,7 @@ class PopIdentityArgs:
 
     Machines read the secrets `secret_ids` in each of `secret_regions`, and some partitions of the metadata table in
     `table_regions`. A machine reports to Parameter Store when it can serve clients. `serving` has the names of the
-    parameters.
+    parameters. `gcp_service_accounts` are the unique ids of the Google service accounts that may also assume the role.
     """
 
     prefix: str
@@ -36,6 +36,7 @@ class PopIdentityArgs:
     table: pulumi.Input[str]
     table_regions: Sequence[str]
     serving: ServingReports
+    gcp_service_accounts: Sequence[pulumi.Input[str]] = ()
 
 
 class PopIdentity(pulumi.ComponentResource):
@@ -45,6 +46,7 @@ class PopIdentity(pulumi.ComponentResource):
 
     instance_profile: pulumi.Output[str]
     role_name: pulumi.Output[str]
+    role_arn: pulumi.Output[str]
     policy: pulumi.Output[str]
 
     def __init__(self, name: str, args: PopIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -55,7 +57,9 @@ class PopIdentity(pulumi.ComponentResource):
             _ROLE,
             name=f"{args.prefix}-pop",
             description="PoP machines: read their secrets, and what tokens may pull",
-            assume_role_policy=iam.document(iam.assumed_by_service("ec2.amazonaws.com")),
+            assume_role_policy=pulumi.Output.all(account, *args.gcp_service_accounts).apply(
+                lambda known: iam.assumed_by_machines(iam.role_arn(known[0], f"{args.prefix}-pop"), known[1:])
+            ),
             opts=child,
         )
         policy = aws.iam.RolePolicy(
@@ -74,6 +78,10 @@ class PopIdentity(pulumi.ComponentResource):
         )
         self.instance_profile = profile.name
         self.role_name = role.name
+        # A preview does not know the ARN of a new role, so the program builds it (infra/identity/aws.py).
+        self.role_arn = pulumi.Output.all(account, role.urn).apply(
+            lambda known: iam.role_arn(known[0], f"{args.prefix}-pop")
+        )
         self.policy = policy.name
         self.register_outputs({"instance_profile": self.instance_profile})
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
 
+from infra.machines.user_data import Architecture
 from infra.network import Network
 
 # the AWS account of the Debian project, which owns the machine images (Debian wiki, "Cloud/AmazonEC2Image")
@@ -20,8 +20,6 @@ _DEBIAN = "136693071363"
 # type naming conventions").
 _GRAVITON = re.compile(r"[a-z]+\d+g")
 _ROOT_GIB = 16  # the root disk has only the system and its logs; the caches are on local NVMe disks
-
-Architecture = Literal["amd64", "arm64"]
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,14 @@ import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import yaml
 
 from contract.regions import Cloud
+
+# Debian's names for the processor architectures of machines.
+Architecture = Literal["amd64", "arm64"]
 
 # The maximum number of bytes of user data that a cloud accepts. EC2 counts the bytes before base64 encoding (EC2 User
 # Guide, "Run commands when you launch an EC2 instance"). Compute Engine limits each metadata value ("About VM

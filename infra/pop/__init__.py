@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 
 import pulumi
 
+from contract.regions import Cloud
 from infra.edge import ShieldNode
-from infra.machines.ec2 import Architecture
 from infra.machines.serving import ServingReports
+from infra.machines.user_data import Architecture
 from infra.network import Network
 from infra.waf import WafArgs
+
+# The networks from which clients connect to PoP machines.
+EVERYONE = ("0.0.0.0/0",)
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,9 @@ class Directories:
 class Sources:
     """The secrets, the certificate and the metadata table that a PoP machine reads with its IAM role.
 
+    A machine on EC2 gets the role from its instance profile. `assumed_role` is the ARN of the role that a machine on
+    Google Cloud assumes with an identity token of its service account. It is empty on EC2.
+
     Each of `regions` has the three secrets in AWS Secrets Manager, and a certificate for the hostname that clients
     connect to. The machine reads the secrets and the certificate in the first of these regions that answers. In each
     region, the Parameter Store parameter `certificate_parameter` holds the ARN of the region's certificate.
@@ -75,11 +82,12 @@ class Sources:
     certificate_parameter: str
     table: str
     table_regions: Sequence[str]
+    assumed_role: str = ""
 
 
 @dataclass(frozen=True)
 class PopSettings:
-    """The settings of one PoP machine.
+    """The settings of one PoP machine on `cloud`.
 
     `hostname` is the name that clients connect to. `serving_parameter` is the name of a Parameter Store parameter in
     the home region. The machine sets this parameter when it serves requests. `metadata_api` is the URL of the metadata
@@ -96,6 +104,7 @@ class PopSettings:
     sources: Sources
     serving_parameter: str
     metadata_api: str = ""
+    cloud: Cloud = "aws"
     reserved_python_names: Sequence[str] = ()
     architecture: Architecture = "amd64"
     processes: int = 4
@@ -110,12 +119,15 @@ class PopSettings:
 
 @dataclass(frozen=True)
 class PopNode:
-    """One machine of a PoP with its fixed address. `allocation_id` identifies the Elastic IP address in EC2."""
+    """One machine of a PoP with its fixed address. `allocation_id` identifies the Elastic IP address in EC2. It is None
+    for a machine on Google Cloud.
+    """
 
     name: str
     region: str
+    cloud: Cloud
     address: pulumi.Output[str]
-    allocation_id: pulumi.Output[str]
+    allocation_id: pulumi.Output[str] | None = None
 
 
 def pop_name(region: str, number: int | str) -> str:
@@ -167,8 +179,9 @@ class AcceleratorEntry:
 class PopArgs:
     """Arguments of the component that creates the machines of one PoP.
 
-    `machine_type` is an EC2 instance type with local NVMe disks. `identity` is the name of an instance profile.
-    `user_data` maps the name of each machine to the machine's user data, compressed with gzip and encoded in base64.
+    `machine_type` is the cloud's name for a machine type with local NVMe disks. `identity` is the name of an instance
+    profile on AWS, or the email of a service account on Google Cloud. `user_data` maps the name of each machine to the
+    machine's user data. On AWS, the user data is compressed with gzip and encoded in base64.
     `serving` contains the names of the parameters in Parameter Store in which machines report that they are ready to
     serve clients. `shield_addresses` are the addresses of all shield machines (regional caches). The resources in
     `boots_after` must exist before a machine boots.

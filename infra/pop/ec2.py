@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import pulumi
 import pulumi_aws as aws
@@ -10,10 +11,9 @@ import pulumi_aws as aws
 from contract.shields import EDGE_PORT
 from infra.machines.ec2 import MachineArgs, create_machine, debian_image
 from infra.machines.serving import before_its_address_moves
-from infra.pop import PopAddressesArgs, PopArgs, PopNode, pop_name
+from infra.pop import EVERYONE, PopAddressesArgs, PopArgs, PopNode, pop_name
 
 _HTTPS = 443
-_EVERYONE = ["0.0.0.0/0"]
 
 
 class PopAddresses(pulumi.ComponentResource):
@@ -35,7 +35,7 @@ class PopAddresses(pulumi.ComponentResource):
                 tags={"Name": f"{args.prefix}-{node}"},
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            nodes.append(PopNode(node, args.region, address.public_ip, address.allocation_id))
+            nodes.append(PopNode(node, args.region, "aws", address.public_ip, address.allocation_id))
         self.nodes = nodes
         self.register_outputs({"addresses": {node.name: node.address for node in nodes}})
 
@@ -77,7 +77,7 @@ class Ec2Pop(pulumi.ComponentResource):
                     protocol="tcp",
                     from_port=_HTTPS,
                     to_port=_HTTPS,
-                    cidr_blocks=_EVERYONE,
+                    cidr_blocks=EVERYONE,
                 )
             ],
             egress=[
@@ -86,7 +86,7 @@ class Ec2Pop(pulumi.ComponentResource):
                     protocol="tcp",
                     from_port=_HTTPS,
                     to_port=_HTTPS,
-                    cidr_blocks=_EVERYONE,
+                    cidr_blocks=EVERYONE,
                 ),
                 aws.ec2.SecurityGroupEgressArgs(
                     description="shields", protocol="tcp", from_port=EDGE_PORT, to_port=EDGE_PORT, cidr_blocks=shields
@@ -125,11 +125,12 @@ class Ec2Pop(pulumi.ComponentResource):
             boots_after=[*args.boots_after, *before],
         )
         instance = create_machine(node.name, machine, self)
-        serving = before_its_address_moves(args.serving, node.name, instance, node.allocation_id, args.region)
+        allocation_id = cast("pulumi.Output[str]", node.allocation_id)
+        serving = before_its_address_moves(args.serving, node.name, instance, allocation_id, args.region)
         association = aws.ec2.EipAssociation(
             node.name,
             region=args.region,
-            allocation_id=node.allocation_id,
+            allocation_id=allocation_id,
             instance_id=serving,
             allow_reassociation=True,
             opts=pulumi.ResourceOptions(parent=self),

@@ -16,6 +16,8 @@ from infra.waf import nginx
 
 _FILES = Path(__file__).parent / "machine" / "files"
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+# The files with which a machine on Google Cloud assumes its role on AWS.
+_OF_GOOGLE_CLOUD = {"aws.config.in", "assume-role"}
 _SIZE = re.compile(r"[1-9][0-9]*[MG]")
 _MOST_PROCESSES = 64
 
@@ -28,9 +30,10 @@ def render(settings: PopSettings) -> list[MachineFile]:
     """Returns all files of a PoP machine, sorted by path. The same settings always give the same files."""
     _check(settings)
     etc = settings.directories.etc
+    left_out = {*programs.SHARED, *(_OF_GOOGLE_CLOUD if settings.cloud != "gcp" else ())}
     files = [
         replace(file, path=file.path.replace("/etc/artifact-edge", etc, 1))
-        for file in files_of(MACHINE_FILES, _FILES, values=_values(settings), left_out=programs.SHARED)
+        for file in files_of(MACHINE_FILES, _FILES, values=_values(settings), left_out=left_out)
     ]
     files.append(MachineFile(f"{etc}/shields.json", 0o644, shields_binding(settings.shields)))
     files.append(
@@ -50,6 +53,10 @@ def _check(settings: PopSettings) -> None:
         raise PopSettingsError("table_regions is empty; a PoP needs a replica of the metadata table")
     if not settings.sources.regions:
         raise PopSettingsError("regions is empty; a PoP reads its secrets and its certificate in at least one region")
+    if (settings.cloud == "gcp") != bool(settings.sources.assumed_role):
+        raise PopSettingsError(
+            f"assumed_role is {settings.sources.assumed_role!r} on {settings.cloud}; it is for machines on gcp only"
+        )
     if not settings.shields:
         raise PopSettingsError("shields is empty; a PoP needs at least one shield machine")
     if not 1 <= settings.processes <= _MOST_PROCESSES:
@@ -65,7 +72,7 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
     workerd = binary(settings.architecture)
     return {
         **nginx.values(settings.waf),
-        "TIME_SERVER": TIME_SERVERS["aws"],
+        "TIME_SERVER": TIME_SERVERS[settings.cloud],
         "ETC": directories.etc,
         "RUN": directories.run,
         "CACHE": directories.cache,
@@ -88,6 +95,8 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
         "HOME_REGION": sources.home_region,
         "CERTIFICATE_PARAMETER": sources.certificate_parameter,
         "SERVING_PARAMETER": settings.serving_parameter,
+        "ASSUMED_ROLE": sources.assumed_role,
+        "AWS_CONFIG": f"AWS_CONFIG_FILE={directories.etc}/aws.config" if sources.assumed_role else "",
         "TABLE": sources.table,
         "TABLE_REGIONS": " ".join(sources.table_regions),
         "WORKERD_URL": workerd.url,

@@ -28,10 +28,11 @@ _COMMENT = re.compile(r"^[ \t]*(?:#(?!!).*)?\n", re.MULTILINE)
 def render_user_data(settings: PopSettings, region: str) -> str:
     """Returns the cloud-config of a PoP machine in `region`. The same arguments always give the same bytes.
 
-    Raises UserDataError if the user data is larger than EC2 accepts.
+    Raises UserDataError if the user data is larger than the machine's cloud accepts.
     """
     rendered = cloud_config(_FIRST_PART, map(_without_comments, render(settings)))
-    check_size(rendered, "aws", f"the PoP in {region}", "Shorten the files in infra/pop/machine, or use fewer shields")
+    remedy = "Shorten the files in infra/pop/machine, or use fewer shields"
+    check_size(rendered, settings.cloud, f"the PoP in {region}", remedy)
     return rendered
 
 

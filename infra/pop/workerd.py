@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from infra.machines.ec2 import Architecture
+from infra.machines.user_data import Architecture
 
 VERSION = "1.20261117.1"
 _PACKAGES: Mapping[Architecture, str] = {"amd64": "workerd-linux-64", "arm64": "workerd-linux-arm64"}

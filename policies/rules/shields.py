@@ -51,7 +51,8 @@ _FRONTS = {
     "gcp:compute/targetInstance:TargetInstance",
 }
 
-_EIP = "aws:ec2/eip:Eip"
+# Types of fixed addresses, with the property that holds the address.
+_ADDRESSES = {"aws:ec2/eip:Eip": "publicIp", "gcp:compute/address:Address": "address"}
 _ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 _EDGE = [*cloudflare_networks.IPV4, *cloudflare_networks.IPV6]
@@ -105,7 +106,9 @@ def _unexpected_sources(resource: PolicyResource, stack: StackValidationArgs) ->
     """
     edge_port = str(int(setting(stack, "edge_port", EDGE_PORT)))
     health_port = str(int(setting(stack, "health_port", HEALTH_PORT)))
-    addresses = [known(each.props, "publicIp") for each in all_of(stack, {_EIP}) if of_tier(each, "pop")]
+    addresses = [
+        known(each.props, _ADDRESSES[kind(each)]) for each in all_of(stack, {*_ADDRESSES}) if of_tier(each, "pop")
+    ]
     own = [f"{address}/32" for address in addresses if address]
     edge = [ipaddress.ip_network(network) for network in (*setting(stack, "edge_networks", _EDGE), *own)]
     for traffic in allowed_ingress(resource):

@@ -86,9 +86,19 @@ class Stack:
     @property
     def pop_secret_regions(self) -> list[str]:
         """The AWS regions in which Secrets Manager has the secrets of PoP machines. The home region has the originals,
-        and each further region with a PoP has replicas.
+        and each further region with a PoP on AWS has replicas. If the stack has PoPs on Google Cloud, the regions in
+        `google_pop_secret_regions` have replicas as well.
         """
-        return list(dict.fromkeys([self.home_region, *sorted(pop.region for pop in self.config.pops)]))
+        on_aws = {pop.region for pop in self.config.pops if pop.cloud == "aws"}
+        on_google = self.google_pop_secret_regions if any(pop.cloud == "gcp" for pop in self.config.pops) else []
+        return [self.home_region, *sorted({*on_aws, *on_google} - {self.home_region})]
+
+    @property
+    def google_pop_secret_regions(self) -> list[str]:
+        """The AWS regions in which a PoP machine on Google Cloud reads its secrets and its certificate. They are the
+        home region, and a second region if objects or metadata are in several regions.
+        """
+        return self.certificate_regions
 
     def secret(self, name: SecretName) -> str:
         """Returns the full name of one of the stack's secrets in AWS Secrets Manager."""
@@ -207,7 +217,7 @@ def _problems_across(environment: str, config: StackConfig, values: Mapping[str,
             f"{NAMESPACE}:blobs.lock: 'compliance' prevents every deletion of published objects, but"
             f" {NAMESPACE}:protect false is for a stack that can be destroyed; use 'governance', or protect true"
         )
-    clouds = {shield.cloud for shield in config.shields} | {
+    clouds = {machines.cloud for machines in (*config.shields, *config.pops)} | {
         CLOUD_OF_STORE[store] for store in (config.blobs.store, config.metadata.store)
     }
     if config.blobs.standby:
@@ -284,7 +294,12 @@ def _problems_of_accelerator(config: StackConfig) -> Iterator[str]:
             f" {NAMESPACE}:pops_percent to 0"
         )
     for number, pop in enumerate(config.pops):
-        if pop.region not in ACCELERATED_REGIONS:
+        if pop.cloud != "aws":
+            yield (
+                f"{NAMESPACE}:pops[{number}].cloud: Global Accelerator has no endpoints on {pop.cloud!r}; use 'aws', or"
+                f" {NAMESPACE}:pops_reached_by 'addresses'"
+            )
+        elif pop.region not in ACCELERATED_REGIONS:
             yield (
                 f"{NAMESPACE}:pops[{number}].region: Global Accelerator has no endpoints in {pop.region!r}; use another"
                 f" region, or {NAMESPACE}:pops_reached_by 'addresses'"

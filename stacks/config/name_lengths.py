@@ -32,7 +32,7 @@ def problems_of_names(environment: str, config: StackConfig) -> Iterator[str]:
                 f" {_ROLE} are allowed, so shorten the name or the stack's name {environment!r} by {len(role) - _ROLE}"
             )
     on_google = [("Spanner instance", prefix, _SPANNER)] if config.metadata.store == "spanner" else []
-    if on_google or any(shield.cloud == "gcp" for shield in config.shields):
+    if on_google or any(machines.cloud == "gcp" for machines in (*config.shields, *config.pops)):
         on_google.append(("service account", f"{prefix}-{_ACCOUNTS}", _SERVICE_ACCOUNT))
     for kind, name, most in on_google:
         if len(name) > most:

@@ -14,7 +14,6 @@ from stacks.config.machine_types import NVME_OF_EC2, ec2_types, gce_types, patte
 from stacks.config.section import Section
 from stacks.config.values import (
     ANY_REGION,
-    AWS_REGION,
     CLOUD_OF_STORE,
     DOMAIN,
     Email,
@@ -40,6 +39,17 @@ _LONGEST_DOMAIN = 55
 # The maximum length of the edge's zone. A domain name has at most 253 characters (RFC 1035, 2.3.4). The longest name in
 # the zone is `artifact-edge-<stack name>.<zone>`.
 _LONGEST_ZONE = 218
+
+
+def _check_machine_type(name: str, cloud: Cloud | None) -> None:
+    """Checks that a machine type of `cloud` exists and has local NVMe disks. `cloud` is None if the config names no
+    known cloud.
+    """
+    if cloud == "aws":
+        _check_ec2_type(name)
+    if cloud == "gcp" and name not in gce_types():
+        hint = did_you_mean(name, gce_types()) or "; use a type such as n2-standard-8 or c3-standard-8-lssd"
+        raise wrong(f"{name!r} is not in the list of Google machine types with local SSDs{hint}")
 
 
 def _check_ec2_type(name: str) -> None:
@@ -205,24 +215,21 @@ class Shield(Section):
     @field_validator("machine_type")
     @classmethod
     def _has_nvme(cls, name: str, info: ValidationInfo) -> str:
-        cloud = info.data.get("cloud")
-        if cloud == "aws":
-            _check_ec2_type(name)
-        if cloud == "gcp" and name not in gce_types():
-            hint = did_you_mean(name, gce_types()) or "; use a type such as n2-standard-8 or c3-standard-8-lssd"
-            raise wrong(f"{name!r} is not in the list of Google machine types with local SSDs{hint}")
+        _check_machine_type(name, info.data.get("cloud"))
         return name
 
 
 class Pop(Section):
     """The machines of one PoP of our own. Such a PoP serves clients in addition to Cloudflare's PoPs."""
 
+    cloud: Cloud = Field("aws", description="cloud of the machines")
     region: str = Field(
-        description="region of AWS; one entry per region, and no entry for no own PoPs", json_schema_extra=AWS_REGION
+        description="region of that cloud; one entry per region, and no entry for no own PoPs",
+        json_schema_extra=ANY_REGION,
     )
     machine_type: str = Field(
-        description="EC2 instance type with local NVMe disks, such as `i4i.large`",
-        json_schema_extra={"pattern": f"^{NVME_OF_EC2.pattern}$"},
+        description="machine type with local NVMe disks, such as `i4i.large` or `n2-standard-8`",
+        json_schema_extra={"pattern": pattern()},
     )
     nodes: int = Field(ge=1, le=10, description="number of machines in the region")
     traffic_dial: int = Field(
@@ -242,14 +249,15 @@ class Pop(Section):
 
     @field_validator("region")
     @classmethod
-    def _check_region(cls, name: str) -> str:
-        known_region(name, "aws")
+    def _check_region(cls, name: str, info: ValidationInfo) -> str:
+        if "cloud" in info.data:
+            known_region(name, info.data["cloud"])
         return name
 
     @field_validator("machine_type")
     @classmethod
-    def _has_nvme(cls, name: str) -> str:
-        _check_ec2_type(name)
+    def _has_nvme(cls, name: str, info: ValidationInfo) -> str:
+        _check_machine_type(name, info.data.get("cloud"))
         return name
 
 

@@ -43,6 +43,13 @@ WITH_POPS: Mapping[str, Any] = {
 }
 # Stack config with the same PoPs as WITH_POPS. Clients reach the PoPs through AWS Global Accelerator.
 WITH_ACCELERATOR: Mapping[str, Any] = {**WITH_POPS, "pops_reached_by": "global-accelerator"}
+# Stack config with a PoP on Google Cloud beside a PoP on AWS. The objects and the metadata are on AWS.
+WITH_POPS_ON_GOOGLE: Mapping[str, Any] = {
+    "pops": [
+        {"cloud": "gcp", "region": "europe-west4", "machine_type": "n2-standard-2", "nodes": 2},
+        {"region": "us-west-2", "machine_type": "i4i.large", "nodes": 1},
+    ]
+}
 ON_GOOGLE: Mapping[str, Any] = {
     "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"], "lock": "governance"},
     "metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]},

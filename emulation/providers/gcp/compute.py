@@ -105,16 +105,27 @@ def _link(document: Properties) -> Properties:
     return {"selfLink": f"https://www.googleapis.com/{document['selfLink']}"}
 
 
+# For each list of traffic in the inputs of a firewall rule, the name of the list in the Compute Engine API.
+_TRAFFIC = {"allows": "allowed", "denies": "denied"}
+
+
 def _firewall_rules(inputs: Properties) -> Properties:
-    allows = cast(list[Properties], inputs["allows"])
-    allowed = [{"IPProtocol": rule["protocol"], "ports": rule.get("ports", [])} for rule in allows]
-    return {"allowed": allowed, **picked(inputs, "sourceRanges")}
+    traffic = {
+        theirs: [{"IPProtocol": rule["protocol"], "ports": rule.get("ports", [])} for rule in inputs[ours]]
+        for ours, theirs in _TRAFFIC.items()
+        if inputs.get(ours)
+    }
+    return {**traffic, **picked(inputs, "sourceRanges", "destinationRanges", "priority")}
 
 
 def _firewall_outputs(document: Properties) -> Properties:
-    allowed = cast(list[Properties], document["allowed"])
-    allows = [{"protocol": rule["IPProtocol"], "ports": rule["ports"]} for rule in allowed]
-    return {"allows": allows, **picked(document, "sourceRanges", "direction"), **_link(document)}
+    traffic = {
+        ours: [{"protocol": rule["IPProtocol"], "ports": rule["ports"]} for rule in document[theirs]]
+        for ours, theirs in _TRAFFIC.items()
+        if document.get(theirs)
+    }
+    picks = picked(document, "sourceRanges", "destinationRanges", "priority", "direction")
+    return {**traffic, **picks, **_link(document)}
 
 
 def _instance(inputs: Properties) -> Properties:

@@ -77,10 +77,14 @@ TIER = resource("artifact-edge:blobs:S3Blobs", {})
 GUARD = group()
 
 POP_ADDRESS = resource("aws:ec2/eip:Eip", {"publicIp": "203.0.113.7"}, within="artifact-edge:pop:PopAddresses")
+GOOGLE_POP_ADDRESS = resource(
+    "gcp:compute/address:Address", {"address": "203.0.113.7"}, within="artifact-edge:pop:GcePopAddresses"
+)
 OTHER_ADDRESS = resource("aws:ec2/eip:Eip", {"publicIp": "203.0.113.7"}, within="artifact-edge:shield:Ec2Shield")
 
 CASES = [
     Case("multi-shield-ingress-from-edge-only", [group(cidrBlocks=[*EDGE, "203.0.113.7/32"]), POP_ADDRESS]),
+    Case("multi-shield-ingress-from-edge-only", [group(cidrBlocks=[*EDGE, "203.0.113.7/32"]), GOOGLE_POP_ADDRESS]),
     Case(
         "multi-shield-ingress-from-edge-only",
         [group(cidrBlocks=[*EDGE, "203.0.113.0/24"]), POP_ADDRESS],

@@ -79,6 +79,7 @@ class Network:
                 PopNode(
                     name,
                     name.removeprefix("pop-").rsplit("-", 1)[0],
+                    "aws",
                     pulumi.Output.from_input(address),
                     pulumi.Output.from_input(f"eipalloc-{name}"),
                 )

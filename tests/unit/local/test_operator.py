@@ -27,7 +27,10 @@ def test_secrets_are_replicated_to_the_regions_that_the_program_expects(
     """
     document = yaml.safe_load((CHECKOUT / "stacks/Pulumi.prod.yaml").read_text())
     del document["config"]["artifact-edge:shields"][shields:]
-    document["config"]["artifact-edge:pops"] = [{"region": "sa-east-1", "machine_type": "i4i.large", "nodes": 1}]
+    document["config"]["artifact-edge:pops"] = [
+        {"region": "sa-east-1", "machine_type": "i4i.large", "nodes": 1},
+        {"cloud": "gcp", "region": "europe-west4", "machine_type": "n2-standard-8", "nodes": 1},
+    ]
     (tmp_path / "Pulumi.prod.yaml").write_text(yaml.safe_dump(document))
     commands: list[Sequence[str]] = []
 

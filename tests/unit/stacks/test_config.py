@@ -15,7 +15,7 @@ from contract.regions import REGIONS
 from infra.dns.geolocation import regions_by_area
 from stacks.config import ConfigError, Stack, load
 from stacks.reference import page
-from tests.support.stacks import ENVIRONMENTS, ON_GOOGLE, stack_config
+from tests.support.stacks import ENVIRONMENTS, ON_GOOGLE, as_config, stack_config
 
 ROOT = Path(__file__).parents[3]
 
@@ -42,6 +42,10 @@ def pop(**changes: Any) -> list[dict[str, Any]]:
     return [{"region": "us-east-1", "machine_type": "i4i.large", "nodes": 1} | changes]
 
 
+def google_pop(**changes: Any) -> list[dict[str, Any]]:
+    return pop(**{"cloud": "gcp", "region": "us-east1", "machine_type": "n2-standard-8"} | changes)
+
+
 def edge(**changes: Any) -> dict[str, Any]:
     return {"account_id": "0" * 32, "zone": "artifact-edge-zone.test", **changes}
 
@@ -65,6 +69,25 @@ def test_pops_need_stores_that_they_can_read() -> None:
     ]
 
 
+def test_pops_on_google_cloud_have_its_regions_and_machine_types_and_need_a_project() -> None:
+    assert problems(pops=google_pop(region="us-east-1")) == [
+        "artifact-edge:pops[0].region: 'us-east-1' is not a Google Cloud region that we have coordinates of;"
+        " did you mean 'us-east1'?"
+    ]
+    (line,) = problems(pops=google_pop(machine_type="i4i.large"))
+    assert "'i4i.large' is not in the list of Google machine types with local SSDs" in line
+    config = stack_config("dev") | as_config({"pops": google_pop()})
+    with pytest.raises(ConfigError, match="gcp:project"):
+        load("dev", {key: value for key, value in config.items() if key != "gcp:project"})
+
+
+def test_pops_on_google_cloud_read_their_secrets_where_objects_or_metadata_are() -> None:
+    config = stack_config("prod") | as_config({"pops": google_pop()})
+    stack = load("prod", config)
+    assert stack.pop_secret_regions == stack.google_pop_secret_regions == stack.certificate_regions
+    assert len(stack.pop_secret_regions) == 2
+
+
 def test_clients_are_led_to_pops_only_where_there_are_pops() -> None:
     assert problems(pops_percent=25) == [
         "artifact-edge:pops_percent: 25 percent of the clients cannot be led to own PoPs, because artifact-edge:pops is"
@@ -85,6 +108,10 @@ def test_an_accelerator_needs_pops_that_it_can_lead_clients_to() -> None:
     ]
     assert problems(**accelerated, pops=pop(region="ap-southeast-7")) == [
         "artifact-edge:pops[0].region: Global Accelerator has no endpoints in 'ap-southeast-7'; use another region, or"
+        " artifact-edge:pops_reached_by 'addresses'"
+    ]
+    assert problems(environment="prod", **accelerated, pops=google_pop()) == [
+        "artifact-edge:pops[0].cloud: Global Accelerator has no endpoints on 'gcp'; use 'aws', or"
         " artifact-edge:pops_reached_by 'addresses'"
     ]
     drained = json.dumps(pop() + pop(region="eu-west-1", traffic_dial=0))

@@ -20,7 +20,7 @@ from emulation.layout import GCP_PORT, METADATA_PORT, Sandbox
 from emulation.machines.gce import GceMachines
 from emulation.machines.hypervisor import Hypervisor
 from emulation.state_store import StateStore
-from infra.shield import gce
+from infra.machines import gce
 from stacks.config.machine_types import gce_types
 from tests.support.enterable_directory import enterable_directory
 

@@ -1,0 +1,120 @@
+"""Creates the addresses and the machines of one PoP on Compute Engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_gcp as gcp
+
+from contract.shields import EDGE_PORT
+from infra.machines.gce import Admission, MachineArgs, admit, create_machine
+from infra.machines.serving import before_the_next_is_replaced
+from infra.pop import EVERYONE, PopAddressesArgs, PopArgs, PopNode, Ports, pop_name
+
+# The priorities of the firewall rules for outgoing connections. Of the rules that match, the one with the lowest number
+# applies. Every VPC has an implied rule with the priority 65535, which allows all outgoing connections (VPC, "VPC
+# firewall rules").
+_ALLOWED = 1000
+_DENIED = 65534
+
+
+class GcePopAddresses(pulumi.ComponentResource):
+    """The fixed addresses of a PoP's machines on Compute Engine. Pulumi creates the addresses before the machines, as
+    on EC2 (infra/pop/ec2.py).
+    """
+
+    nodes: Sequence[PopNode]
+
+    def __init__(self, name: str, args: PopAddressesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:pop:GcePopAddresses", name, None, opts)
+        nodes: list[PopNode] = []
+        for number in range(args.nodes):
+            node = pop_name(args.region, number)
+            address = gcp.compute.Address(
+                node, name=f"{args.prefix}-{node}", region=args.region, opts=pulumi.ResourceOptions(parent=self)
+            )
+            nodes.append(PopNode(node, args.region, "gcp", address.address))
+        self.nodes = nodes
+        self.register_outputs({"addresses": {node.name: node.address for node in nodes}})
+
+
+class GcePop(pulumi.ComponentResource):
+    """PoP machines with Ubuntu on Compute Engine. Everyone can connect to their HTTPS port, and no one to any other
+    port. `instances` are the machines.
+
+    The machines can connect to shields (regional caches) and to HTTPS only. The metadata server and its time service
+    need no rule (VPC, "VPC firewall rules", "Always allowed traffic").
+    """
+
+    instances: Sequence[gcp.compute.Instance]
+
+    def __init__(self, name: str, args: PopArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:pop:GcePop", name, None, opts)
+        self._args, self._ports = args, Ports()
+        clients = f"pop-{args.region}-clients"
+        admit(Admission(clients, f"{args.prefix}-{clients}", self._ports.https, EVERYONE), args.network, self)
+        self._let_out()
+        instances: list[gcp.compute.Instance] = []
+        after: list[pulumi.Output[pulumi.Resource]] = []
+        for number, node in enumerate(args.nodes):
+            instances.append(self._machine(node, number, after))
+            if number + 1 < len(args.nodes):
+                after = [self._served(instances[-1], node, args.nodes[number + 1])]
+        self.instances = instances
+        self.register_outputs({})
+
+    def _let_out(self) -> None:
+        """Creates the firewall rules for outgoing connections."""
+        shields = pulumi.Output.all(*self._args.shield_addresses).apply(lambda known: [f"{each}/32" for each in known])
+        https, edge = str(self._ports.https), str(EDGE_PORT)
+        self._outgoing("https", _ALLOWED, EVERYONE, allows=[{"protocol": "tcp", "ports": [https]}])
+        self._outgoing("shields", _ALLOWED, shields, allows=[{"protocol": "tcp", "ports": [edge]}])
+        self._outgoing("nothing", _DENIED, EVERYONE, denies=[{"protocol": "all"}])
+
+    def _outgoing(
+        self,
+        what: str,
+        priority: int,
+        destinations: pulumi.Input[Sequence[str]],
+        allows: Sequence[gcp.compute.FirewallAllowArgsDict] | None = None,
+        denies: Sequence[gcp.compute.FirewallDenyArgsDict] | None = None,
+    ) -> None:
+        name = f"pop-{self._args.region}-to-{what}"
+        gcp.compute.Firewall(
+            name,
+            name=f"{self._args.prefix}-{name}",
+            network=self._args.network.network_id,
+            direction="EGRESS",
+            priority=priority,
+            allows=allows,
+            denies=denies,
+            destination_ranges=destinations,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _served(
+        self, machine: gcp.compute.Instance, node: PopNode, next_node: PopNode
+    ) -> pulumi.Output[pulumi.Resource]:
+        """Returns an output that resolves to `machine` when the machine serves clients. Pulumi replaces the next
+        machine of the region only after that.
+        """
+        served = before_the_next_is_replaced(self._args.serving, node.name, machine.instance_id, next_node.name)
+        return served.apply(lambda _: machine)
+
+    def _machine(
+        self, node: PopNode, number: int, after: Sequence[pulumi.Output[pulumi.Resource]]
+    ) -> gcp.compute.Instance:
+        args = self._args
+        machine = MachineArgs(
+            prefix=args.prefix,
+            region=args.region,
+            machine_type=args.machine_type,
+            number=number,
+            network=args.network,
+            address=node.address,
+            identity=args.identity,
+            user_data=args.user_data[node.name],
+            after=[*args.boots_after, *after],
+        )
+        return create_machine(node.name, machine, self)
