@@ -16,6 +16,10 @@ WORKERS = "edge-workers/"
 # machines reads this object.
 CURRENT_WORKER = f"{WORKERS}current.json"
 
+# The networks from which Google's front ends connect to machines behind a global external proxy Network Load Balancer,
+# and from which its health checkers connect (Cloud Load Balancing, "Firewall rules").
+GOOGLE_FRONT_ENDS = ("35.191.0.0/16", "130.211.0.0/22")
+
 
 def programs_key(digest: str) -> str:
     """Returns the key under which the origin stores all programs of PoP machines in one object. `digest` is the SHA-256

@@ -33,8 +33,10 @@ class _Kind:
 
 
 _SERVICE = "gcp:cloudrunv2/service:Service"
+_GLOBAL_ADDRESS = "gcp:compute/globalAddress:GlobalAddress"
 _KINDS = (
     _Kind("gcp:compute/address:Address", "compute", "projects/{project}/aggregated/addresses", "addresses"),
+    _Kind(_GLOBAL_ADDRESS, "compute", "projects/{project}/aggregated/addresses", "addresses"),
     _Kind("gcp:compute/instance:Instance", "compute", "projects/{project}/aggregated/instances", "instances"),
     _Kind("gcp:storage/bucket:Bucket", "storage", "b", "items"),
     _Kind("gcp:spanner/instance:Instance", "spanner", "projects/{project}/instances", "instances"),
@@ -97,9 +99,11 @@ def _resources(kind: _Kind, project: str, location: str) -> Iterator[Mapping[str
         yield from listed(kind.api, path, kind.collection, {"project": project} if kind.api == "storage" else None)
         return
     # An aggregated list of Compute Engine has one part for each zone and region (Compute Engine API v1,
-    # `addresses.aggregatedList`). The part of a zone without resources has a warning and no list.
-    for _, part in listed(kind.api, path, "items"):
-        yield from part.get(kind.collection, [])
+    # `addresses.aggregatedList`), and one for global resources. The part of a zone without resources has a warning and
+    # no list. Global addresses are another type of Pulumi resource than those of regions.
+    for scope, part in listed(kind.api, path, "items"):
+        if (scope == "global") == (kind.type == _GLOBAL_ADDRESS):
+            yield from part.get(kind.collection, [])
 
 
 def _place(name: str) -> tuple[str, str]:

@@ -59,10 +59,21 @@ _FORMS: Mapping[str, str] = {
         "{project}/locations/{location}/services/{name}/{role}/{member}"
     ),
     "gcp:compute/address:Address": "projects/{project}/regions/{region}/addresses/{name}",
+    "gcp:compute/backendService:BackendService": "projects/{project}/global/backendServices/{name}",
     "gcp:compute/firewall:Firewall": "projects/{project}/global/firewalls/{name}",
+    "gcp:compute/globalAddress:GlobalAddress": "projects/{project}/global/addresses/{name}",
+    "gcp:compute/globalForwardingRule:GlobalForwardingRule": "projects/{project}/global/forwardingRules/{name}",
+    "gcp:compute/healthCheck:HealthCheck": "projects/{project}/global/healthChecks/{name}",
     "gcp:compute/instance:Instance": "projects/{project}/zones/{zone}/instances/{name}",
     "gcp:compute/network:Network": "projects/{project}/global/networks/{name}",
+    "gcp:compute/networkEndpoint:NetworkEndpoint": (
+        "{project}/{zone}/{networkEndpointGroup}/{instance}/{ipAddress}/{port}"
+    ),
+    "gcp:compute/networkEndpointGroup:NetworkEndpointGroup": (
+        "projects/{project}/zones/{zone}/networkEndpointGroups/{name}"
+    ),
     "gcp:compute/subnetwork:Subnetwork": "projects/{project}/regions/{region}/subnetworks/{name}",
+    "gcp:compute/targetTCPProxy:TargetTCPProxy": "projects/{project}/global/targetTcpProxies/{name}",
     "gcp:iam/workloadIdentityPool:WorkloadIdentityPool": f"{_POOLS}/{{workloadIdentityPoolId}}",
     "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": (
         f"{_POOLS}/{{workloadIdentityPoolId}}/providers/{{workloadIdentityPoolProviderId}}"

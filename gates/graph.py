@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from gates import user_data
 from gates.accelerators import endpoint_groups
+from gates.balancers import balanced_machines
 from gates.fault_tree import Need, Part
 from gates.places import region_of
 from gates.plan import Resource, known
@@ -25,6 +26,8 @@ Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}
 _ROUTE53 = Part("Route 53", frozenset({"dns:route53", "cloud:aws"}))
+# Google's load balancer fails in an outage of this service, and also in an outage of Google Cloud.
+_BALANCER = frozenset({"edge:google-load-balancer", "cloud:gcp"})
 # An accelerator fails in an outage of Global Accelerator, and also in an outage of AWS.
 _ACCELERATOR = frozenset({"edge:global-accelerator", "cloud:aws"})
 
@@ -92,6 +95,9 @@ class Graph:
         """
         yield from (self._pop(machine, token, objects) for machine in self._machines if self._leads_to(record, machine))
         yield from self._behind_accelerator(record, token, objects)
+        for machine in balanced_machines(record, self._all):
+            behind = Need("machine", [self._pop(machine, token, objects)])
+            yield Part(f"{machine.label} through Google's load balancer", _BALANCER, [behind])
         for target in record.inputs.get("records") or [one.get("name") for one in record.inputs.get("aliases", [])]:
             if known(target) and str(target).rstrip(".") in self._proxied:
                 yield self._cloudflare(token, objects)

@@ -59,6 +59,15 @@ ACCELERATOR = "aws:globalaccelerator/accelerator:Accelerator"
 LISTENER = "aws:globalaccelerator/listener:Listener"
 ENDPOINT_GROUP = "aws:globalaccelerator/endpointGroup:EndpointGroup"
 
+# Resource types of Google Cloud's load balancers. A global forwarding rule has the address that clients connect to. It
+# leads to a target proxy, and this to a backend service with network endpoint groups.
+FORWARDING_RULE = "gcp:compute/globalForwardingRule:GlobalForwardingRule"
+TARGET_PROXY = "gcp:compute/targetTCPProxy:TargetTCPProxy"
+BACKEND_SERVICE = "gcp:compute/backendService:BackendService"
+ENDPOINT_SET = "gcp:compute/networkEndpointGroup:NetworkEndpointGroup"
+ENDPOINT = "gcp:compute/networkEndpoint:NetworkEndpoint"
+GLOBAL_ADDRESS = "gcp:compute/globalAddress:GlobalAddress"
+
 # Pulumi types of certificates and trust stores. A tier (a part of the network, such as the edge) presents a certificate
 # to clients or to other tiers, and verifies the certificates of other tiers against a trust store.
 CERTIFICATES = frozenset(
@@ -86,8 +95,8 @@ ENTRANCES = frozenset(
         "cloudflare:index/workersRoute:WorkersRoute",
         "cloudflare:index/workersScript:WorkersScript",
         "gcp:compute/address:Address",
-        "gcp:compute/globalAddress:GlobalAddress",
-        "gcp:compute/globalForwardingRule:GlobalForwardingRule",
+        GLOBAL_ADDRESS,
+        FORWARDING_RULE,
     }
 )
 

@@ -25,6 +25,7 @@ from policies.rules import (
     events,
     exemption_rules,
     functions,
+    google_balancer,
     google_roles,
     governance,
     hostnames,
@@ -48,6 +49,7 @@ from policies.rules import (
 _RULES: list[Policy] = [
     *dns.POLICIES,
     *accelerator.POLICIES,
+    *google_balancer.POLICIES,
     *edge.POLICIES,
     *waf.POLICIES,
     *hostnames.POLICIES,

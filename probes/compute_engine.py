@@ -52,6 +52,14 @@ class _Compute:
         network = f"projects/{self._project.id}/global/networks/default"
         return self._create("global/firewalls", {"name": self._project.name(kind), "network": network, **rule})
 
+    def create_global(self, collection: str, kind: str, **fields: Any) -> str:
+        """Tries to create a global resource. Returns `accepted`, or the error message."""
+        return self._create(f"global/{collection}", {"name": self._project.name(kind), **fields})
+
+    def path(self, collection: str, kind: str) -> str:
+        """Returns the path of a global resource, by which other resources refer to it."""
+        return f"projects/{self._project.id}/global/{collection}/{self._project.name(kind)}"
+
     def reserve_address(self) -> str:
         """Reserves an external address, which is released when the probe ends. Returns the address."""
         name = self._project.name("address")
@@ -117,6 +125,32 @@ def _firewall_rules(project: GoogleProject) -> Iterator[Fact]:
     yield Fact("The largest priority is 65535", result != _ACCEPTED, result)
 
 
+def _load_balancers(project: GoogleProject) -> Iterator[Fact]:
+    compute = _Compute(project)
+    https = {"requestPath": "/healthz", "portSpecification": "USE_SERVING_PORT", "proxyHeader": "PROXY_V1"}
+    result = compute.create_global("healthChecks", "slow", type="HTTPS", httpsHealthCheck=https, timeoutSec=11)
+    yield Fact("A health check waits no longer than its interval", result != _ACCEPTED, result)
+    given = {"type": "HTTPS", "checkIntervalSec": 10, "timeoutSec": 5, "httpsHealthCheck": https}
+    result = compute.create_global("healthChecks", "check", **given)
+    yield Fact("A health check sends a PROXY header to the port of an endpoint", result == _ACCEPTED, result)
+    scheme = "EXTERNAL_MANAGED"
+    checks = [compute.path("healthChecks", "check")]
+    service = {"protocol": "TCP", "loadBalancingScheme": scheme, "healthChecks": checks}
+    result = compute.create_global("backendServices", "service", **service)
+    yield Fact("A backend service for TCP can be global", result == _ACCEPTED, result)
+    target = {"service": compute.path("backendServices", "service"), "proxyHeader": "PROXY_V1"}
+    result = compute.create_global("targetTcpProxies", "proxy", **target)
+    yield Fact("A target proxy sends a PROXY header", result == _ACCEPTED, result)
+    rule = {"target": compute.path("targetTcpProxies", "proxy"), "IPProtocol": "TCP"}
+    for kind, what, fields in (
+        ("ports", "two ports", {"portRange": "443-444", "loadBalancingScheme": scheme}),
+        ("tier", "the standard tier", {"portRange": "443", "loadBalancingScheme": scheme, "networkTier": "STANDARD"}),
+        ("scheme", "another scheme than its service", {"portRange": "443", "loadBalancingScheme": "EXTERNAL"}),
+    ):
+        result = compute.create_global("forwardingRules", kind, **rule, **fields)
+        yield Fact(f"A global forwarding rule with {what} is refused", result != _ACCEPTED, result)
+
+
 def _external_addresses(project: GoogleProject) -> Iterator[Fact]:
     compute = _Compute(project)
     address = compute.reserve_address()
@@ -129,5 +163,6 @@ def _external_addresses(project: GoogleProject) -> Iterator[Fact]:
 PROBES = (
     Probe("gce-boot-disks", 'Compute Engine, "Choose a disk type"', _boot_disks),
     Probe("gce-firewall-rules", 'Compute Engine API v1, "firewalls"', _firewall_rules),
+    Probe("gce-load-balancers", 'Compute Engine API v1, "forwardingRules"', _load_balancers),
     Probe("gce-external-addresses", "hashicorp/terraform, issue 3841", _external_addresses),
 )

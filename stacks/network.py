@@ -78,8 +78,8 @@ def compose(stack: Stack) -> None:
     tiers: list[HasAlarms | None] = [objects, metadata, metadata_api, token_sync, drain, dns, pops]
     alarms = [alarm for tier in tiers if tier for alarm in tier.alarms]
     create_alarms(stack, [*alarms, *publishing_alarms(stack.environment, metadata.backend, metadata.region)])
-    accelerator = pops.accelerator if pops else None
-    export_outputs(stack, objects.blobs.buckets, metadata, edge, dns, nodes, pop_nodes, accelerator)
+    accelerator, balancer = (pops.accelerator, pops.balancer) if pops else (None, None)
+    export_outputs(stack, objects.blobs.buckets, metadata, edge, dns, nodes, pop_nodes, accelerator, balancer)
 
 
 def tag_and_protect(stack: Stack) -> None:

@@ -11,7 +11,7 @@ from infra.blobs import Bucket
 from infra.dns.route53 import Dns
 from infra.edge.cloudflare import Edge
 from infra.metadata import Metadata
-from infra.pop import AcceleratorEntry, PopNode
+from infra.pop import AcceleratorEntry, BalancerEntry, PopNode
 from infra.shield import Node, host
 from stacks.config import Blobs, Stack
 
@@ -25,10 +25,11 @@ def export_outputs(
     nodes: Sequence[Node],
     pops: Sequence[PopNode],
     accelerator: AcceleratorEntry | None,
+    balancer: BalancerEntry | None,
 ) -> None:
     """Exports every output of the Pulumi stack. docs/contracts.md, "Stack outputs", describes each output. The output
     `pops` is missing if the stack has no PoPs on machines of our own. The output `accelerator` is missing if the stack
-    has no accelerator.
+    has no accelerator, and `balancer` if it has no load balancer of Google Cloud.
     """
     domain, account_id = stack.config.domain, stack.config.edge.account_id
     pulumi.export("environment", stack.environment)
@@ -43,6 +44,8 @@ def export_outputs(
     pulumi.export("shields", [_shield(node, domain) for node in nodes])
     if accelerator is not None:
         pulumi.export("accelerator", {"addresses": accelerator.addresses, "dns_name": accelerator.dns_name})
+    if balancer is not None:
+        pulumi.export("balancer", {"address": balancer.address})
     if pops:
         pulumi.export("pops", [_pop(node) for node in pops])
 
@@ -73,8 +76,8 @@ def _networks(stack: Stack, edge: Edge) -> Sequence[Mapping[str, object]]:
         {"name": "cloudflare", "weight": 100 - config.pops_percent, "target": edge.target}
     ]
     if config.pops:
-        accelerated = config.pops_reached_by == "global-accelerator"
-        target = anycast_hostname(config.domain) if accelerated else routed_hostname(config.domain, config.pops_routing)
+        direct = config.pops_reached_by == "addresses"
+        target = routed_hostname(config.domain, config.pops_routing) if direct else anycast_hostname(config.domain)
         found.append({"name": "own", "weight": config.pops_percent, "target": target})
     return found
 

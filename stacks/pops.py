@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from contract.pops import certificate_parameter
+from contract.pops import GOOGLE_FRONT_ENDS, certificate_parameter
 from contract.regions import REGIONS, Cloud, nearest_first
 from contract.secrets import POP_SECRETS
 from contract.shields import EDGE_PORT
@@ -30,6 +30,7 @@ from infra.pop import (
     AcceleratedPop,
     AcceleratorArgs,
     AcceleratorEntry,
+    BalancerEntry,
     Place,
     PopAddressesArgs,
     PopArgs,
@@ -41,6 +42,7 @@ from infra.pop.accelerator import Accelerator
 from infra.pop.certificate import PopCertificate
 from infra.pop.ec2 import Ec2Pop, PopAddresses
 from infra.pop.gce import GcePop, GcePopAddresses
+from infra.pop.google_balancer import BalancedPop, GoogleBalancer, GoogleBalancerArgs
 from infra.pop.release import EdgeRelease, EdgeReleaseArgs
 from infra.pop.user_data import render_user_data
 from infra.shield import Node, host
@@ -109,6 +111,7 @@ def create_pops(
         pulumi.ResourceOptions(depends_on=[objects.blobs]),
     )
     accelerated: list[AcceleratedPop] = []
+    balanced: list[BalancedPop] = []
     for pop in stack.config.pops:
         pop_nodes = [node for node in nodes if node.region == pop.region]
         user_data = UserData(stack, pop, shields, metadata_api, identities.aws.role_arn)
@@ -125,10 +128,11 @@ def create_pops(
             boots_after=[identities.aws, release],
         )
         if pop.cloud == "gcp":
-            GcePop(f"pop-{pop.region}", args)
+            machines = GcePop(f"pop-{pop.region}", args).machines
+            balanced.append(BalancedPop(pop.region, args.network, machines, drained=pop.traffic_dial == 0))
         else:
-            machines = Ec2Pop(f"pop-{pop.region}", args)
-            accelerated.append(AcceleratedPop(pop.region, machines.instances, pop.traffic_dial))
+            instances = Ec2Pop(f"pop-{pop.region}", args).instances
+            accelerated.append(AcceleratedPop(pop.region, instances, pop.traffic_dial))
     names = PopDnsArgs(
         zone_id=dns.zone_id,
         zone_name=stack.config.domain,
@@ -137,6 +141,7 @@ def create_pops(
         weight=stack.config.pops_percent,
         after=[dns],
         accelerator=_create_accelerator(stack, accelerated),
+        balancer=_create_balancer(stack, balanced),
         routing=stack.config.pops_routing,
         biases={pop.region: pop.bias for pop in stack.config.pops},
     )
@@ -144,12 +149,21 @@ def create_pops(
 
 
 def _create_accelerator(stack: Stack, pops: Sequence[AcceleratedPop]) -> AcceleratorEntry | None:
-    """Creates the accelerator in front of the PoPs. Returns None if the config says that clients connect to the PoPs'
-    own addresses.
+    """Creates the accelerator in front of the PoPs. Returns None if the config says that clients do not connect to the
+    PoPs through an accelerator.
     """
-    if stack.config.pops_reached_by == "addresses":
+    if stack.config.pops_reached_by != "global-accelerator":
         return None
     return Accelerator("accelerator", AcceleratorArgs(stack.prefix, pops)).entry
+
+
+def _create_balancer(stack: Stack, pops: Sequence[BalancedPop]) -> BalancerEntry | None:
+    """Creates Google's load balancer in front of the PoPs. Returns None if the config says that clients do not connect
+    to the PoPs through it.
+    """
+    if stack.config.pops_reached_by != "google-load-balancer":
+        return None
+    return BalancerEntry(GoogleBalancer("balancer", GoogleBalancerArgs(stack.prefix, stack.hostname, pops)).address)
 
 
 def _create_network(stack: Stack, pop: Pop) -> Network:
@@ -235,6 +249,9 @@ class UserData:
             reserved_python_names=config.edge.reserved_python_names,
             architecture=ARCHITECTURE[pop.cloud](pop.machine_type),
             waf=waf_args(config.waf),
+            # Machines on Google Cloud have this port also without a load balancer, so the setting `pops_reached_by`
+            # replaces no machine. Only the firewall rule of the load balancer admits anyone to the port.
+            front_ends=GOOGLE_FRONT_ENDS if pop.cloud == "gcp" else (),
         )
 
     def _sources(self, role: str) -> Sources:

@@ -23,6 +23,8 @@ from emulation.gcp.cloud_run import catalog as services
 from emulation.gcp.cloud_run import effects as run_effects
 from emulation.gcp.cloud_run import pubsub
 from emulation.gcp.effects import Effect, NoEffect
+from emulation.gcp.load_balancing import catalog as load_balancers
+from emulation.gcp.load_balancing import constraints, endpoints
 from emulation.gcp.monitoring import Monitoring
 from emulation.gcp.transfers import transfer_agent
 from emulation.state_store import StateStore
@@ -41,10 +43,15 @@ def create_app(store: StateStore, machine_network: str, effects: Mapping[str, Ef
     deleting a resource in this collection.
     """
     app = Flask(__name__)
-    known: Mapping[str, Effect] = {run_effects.PATH: run_effects.ServiceEffect(), **(effects or {})}
-    for collection in (*COLLECTIONS, *services.COLLECTIONS):
+    known: Mapping[str, Effect] = {
+        run_effects.PATH: run_effects.ServiceEffect(),
+        **constraints.effects(store),
+        **(effects or {}),
+    }
+    for collection in (*COLLECTIONS, *services.COLLECTIONS, *load_balancers.COLLECTIONS):
         _serve(app, collection, store, machine_network, known.get(collection.path, NoEffect()))
     run_effects.add_to(app, store)
+    endpoints.add_to(app, store)
     pubsub.add_to(app, store)
     workload_identity.add_to(app, store)
     app.add_url_rule("/storage/v1/projects/<project>/serviceAccount", view_func=_storage_agent)
@@ -142,7 +149,7 @@ def _aggregated(store: StateStore, project: str, kind: str) -> Response:
     parts: dict[str, dict[str, list[Json]]] = {}
     for document in store.all(_KIND):
         found = re.fullmatch(
-            rf"compute/v1/projects/{project}/((?:regions|zones)/[^/]+)/{kind}/.+", document["selfLink"]
+            rf"compute/v1/projects/{project}/((?:regions|zones)/[^/]+|global)/{kind}/.+", document["selfLink"]
         )
         if found:
             parts.setdefault(found[1], {kind: []})[kind].append(document)

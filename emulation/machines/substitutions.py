@@ -89,6 +89,12 @@ SUBSTITUTIONS = (
         lambda _, place: f"{place.address}:{POP_HTTPS_PORT}",
     ),
     Substitution(
+        "several machines share one host: NGINX waits for the load balancer on the machine's own address only",
+        r"/etc/artifact-edge/nginx\.conf",
+        re.compile(r"(?<=\blisten )(\d+)(?= ssl http2 proxy_protocol )"),
+        lambda match, place: f"{place.address}:{match[1]}",
+    ),
+    Substitution(
         "so a machine asks itself at that port",
         r"/usr/local/sbin/fetch-settings",
         re.compile(r"(?<=^FRONT = \()(\S+), 443(?=\)$)", re.MULTILINE),

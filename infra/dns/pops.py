@@ -14,7 +14,7 @@ import pulumi_aws as aws
 from contract.pops import PopRouting, anycast_hostname, pop_hostname, pops_hostname, routed_hostname
 from contract.regions import latency_regions
 from contract.shields import HEALTH_PATH
-from infra.dns.alarms import accelerator_alarm, network_alarm, pop_machine_alarms, pop_region_alarm
+from infra.dns.alarms import accelerator_alarm, balancer_alarm, network_alarm, pop_machine_alarms, pop_region_alarm
 from infra.dns.pop_routing import PopRegions, former_names, routed_records
 from infra.dns.records import (
     FailoverAlias,
@@ -22,12 +22,13 @@ from infra.dns.records import (
     WeightedRecord,
     any_of,
     failover_alias,
+    failover_record,
     https_check,
     latency_alias,
     weighted_record,
 )
 from infra.observability import CloudWatchAlarm
-from infra.pop import AcceleratorEntry, PopNode
+from infra.pop import AcceleratorEntry, BalancerEntry, PopNode
 
 # The weight of each machine's record among the records of its region. Because the weights are equal, Route 53 sends the
 # same share of the clients to each machine.
@@ -44,7 +45,8 @@ class PopDnsArgs:
     Without Cloudflare's record, Route 53 would answer with the PoPs' record even if `weight` is 0.
 
     If `accelerator` is given, clients reach the PoPs through the accelerator's addresses. While the accelerator does
-    not answer, clients reach the PoPs through the PoPs' own addresses.
+    not answer, clients reach the PoPs through the PoPs' own addresses. The same holds for `balancer`, Google's load
+    balancer. At most one of them is given.
 
     `routing` is the routing policy that chooses a region for each client. For geoproximity, `biases` maps regions to
     their biases. Regions that are missing in `biases` have the bias 0.
@@ -57,6 +59,7 @@ class PopDnsArgs:
     weight: int
     after: Sequence[pulumi.Resource]
     accelerator: AcceleratorEntry | None = None
+    balancer: BalancerEntry | None = None
     routing: PopRouting = "latency"
     biases: Mapping[str, int] = field(default_factory=dict[str, int])
 
@@ -68,12 +71,14 @@ class PopDns(pulumi.ComponentResource):
     region. The name is `pops.<zone>` for latency, and `geolocation.pops.<zone>` or `geoproximity.pops.<zone>` for the
     other policies. The hostname that clients connect to has a CNAME record to the name of the chosen policy.
 
-    If there is an accelerator, the CNAME record points to `anycast.pops.<zone>`. This name resolves to the accelerator
-    or, while the accelerator does not answer, to the same PoPs as the name of the chosen policy.
+    If there is an accelerator or Google's load balancer, the CNAME record points to `anycast.pops.<zone>`. This name
+    resolves to the accelerator or to the load balancer. While this does not answer, the name resolves to the same PoPs
+    as the name of the chosen policy.
     """
 
     alarms: Sequence[CloudWatchAlarm]
     accelerator: AcceleratorEntry | None
+    balancer: BalancerEntry | None
 
     def __init__(self, name: str, args: PopDnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:dns:PopDns", name, None, opts)
@@ -105,9 +110,13 @@ class PopDns(pulumi.ComponentResource):
             check = self._accelerator_check(args.accelerator)
             alarms.append(accelerator_alarm(check.id))
             hostname, aliases = self._accelerator_records(args.accelerator, check, hostname, aliases)
+        if args.balancer is not None:
+            check = https_check("balancer", args.hostname, HEALTH_PATH, self._child, args.balancer.address)
+            alarms.append(balancer_alarm(check.id))
+            hostname, aliases = self._balancer_records(args.balancer, check, hostname, aliases)
         self._network_record(hostname, network, aliases)
         self.alarms = [*alarms, network_alarm("own", network.id)]
-        self.accelerator = args.accelerator
+        self.accelerator, self.balancer = args.accelerator, args.balancer
         self.register_outputs({"hostname": hostname})
 
     def _biases(self) -> dict[str, int]:
@@ -143,12 +152,31 @@ class PopDns(pulumi.ComponentResource):
         """
         name = anycast_hostname(self._args.zone_name)
         primary = FailoverAlias(name, entry.dns_name, entry.zone_id, "PRIMARY", check)
-        secondary = FailoverAlias(name, fallback, self._args.zone_id, "SECONDARY")
-        after = pulumi.ResourceOptions(parent=self, depends_on=fallback_records)
         return name, [
             failover_alias("anycast-primary", self._args.zone_id, primary, self._child),
-            failover_alias("anycast-secondary", self._args.zone_id, secondary, after),
+            self._anycast_fallback(fallback, fallback_records),
         ]
+
+    def _balancer_records(
+        self,
+        entry: BalancerEntry,
+        check: aws.route53.HealthCheck,
+        fallback: str,
+        fallback_records: Sequence[pulumi.Resource],
+    ) -> tuple[str, list[pulumi.Resource]]:
+        """Creates a DNS name that resolves to the address of Google's load balancer. While the health check `check`
+        fails, the name resolves to the addresses of the name `fallback`. Returns the name and its records.
+        """
+        name, zone_id = anycast_hostname(self._args.zone_name), self._args.zone_id
+        primary = failover_record("anycast-primary", zone_id, name, entry.address, check, self._child)
+        return name, [primary, self._anycast_fallback(fallback, fallback_records)]
+
+    def _anycast_fallback(self, fallback: str, fallback_records: Sequence[pulumi.Resource]) -> aws.route53.Record:
+        """Creates the record that answers while the accelerator or the load balancer does not."""
+        name = anycast_hostname(self._args.zone_name)
+        secondary = FailoverAlias(name, fallback, self._args.zone_id, "SECONDARY")
+        after = pulumi.ResourceOptions(parent=self, depends_on=fallback_records)
+        return failover_alias("anycast-secondary", self._args.zone_id, secondary, after)
 
     def _network_record(
         self, target: str, check: aws.route53.HealthCheck, aliases: Sequence[pulumi.Resource]

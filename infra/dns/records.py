@@ -193,6 +193,29 @@ def failover_alias(
     )
 
 
+def failover_record(
+    name: str,
+    zone_id: pulumi.Input[str],
+    hostname: str,
+    address: pulumi.Input[str],
+    check: aws.route53.HealthCheck,
+    opts: pulumi.ResourceOptions,
+) -> aws.route53.Record:
+    """Creates the primary A record of a name with failover routing. Clients get `address` while `check` passes."""
+    return aws.route53.Record(
+        name,
+        zone_id=zone_id,
+        name=hostname,
+        type="A",
+        ttl=TTL_SECONDS,
+        records=[address],
+        set_identifier="primary",
+        failover_routing_policies=[{"type": "PRIMARY"}],
+        health_check_id=check.id,
+        opts=opts,
+    )
+
+
 def latency_record(
     name: str, zone_id: pulumi.Input[str], record: LatencyRecord, opts: pulumi.ResourceOptions
 ) -> aws.route53.Record:

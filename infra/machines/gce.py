@@ -29,7 +29,8 @@ class MachineArgs:
 
     `machine_type` is a machine type with local NVMe disks. `number` is the machine's number in its region. This number
     decides in which zone the machine is. `address` is the machine's fixed address. `identity` is the email of a service
-    account. The resources in `after` must exist before the machine boots.
+    account. The resources in `after` must exist before the machine boots. `private_address` is the machine's address in
+    its subnet. If it is None, Compute Engine chooses one.
     """
 
     prefix: str
@@ -41,6 +42,7 @@ class MachineArgs:
     identity: pulumi.Input[str]
     user_data: pulumi.Input[str]
     after: Sequence[pulumi.Input[pulumi.Resource]]
+    private_address: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,13 @@ def create_machine(name: str, args: MachineArgs, parent: pulumi.Resource) -> gcp
         machine_type=args.machine_type,
         boot_disk={"initialize_params": boot_disk(args.machine_type)},
         scratch_disks=None if built_in else [{"interface": "NVME"}],
-        network_interfaces=[{"subnetwork": args.network.subnet_ids[0], "access_configs": [{"nat_ip": args.address}]}],
+        network_interfaces=[
+            {
+                "subnetwork": args.network.subnet_ids[0],
+                "access_configs": [{"nat_ip": args.address}],
+                "network_ip": args.private_address,
+            }
+        ],
         service_account={"email": args.identity, "scopes": ["cloud-platform"]},
         shielded_instance_config={
             "enable_secure_boot": True,

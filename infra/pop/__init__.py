@@ -32,7 +32,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Ports:
-    """The TCP ports of a PoP machine. Only `https` is a public port. All other ports are ports of the loopback address.
+    """The TCP ports of a PoP machine. Only `https` is a public port. `proxied` is the port for Google's load balancer,
+    which sends the address of the client with the PROXY protocol. All other ports are ports of the loopback address.
 
     `l1` is the port of Traffic Server, which is L1, the cache at the edge. `misses` is the port at which Traffic Server
     reaches the worker after a miss. `purges` is the port of the service that finds objects in L1 by their cache tags
@@ -44,6 +45,7 @@ class Ports:
     misses: int = 9100
     purges: int = 9101
     entitlements: int = 9102
+    proxied: int = 8444
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ class PopSettings:
     (regional caches). If `shield_authority` is None, public authorities issue these certificates. `network` lists the
     addresses that the edge worker may connect to, in the format of workerd's setting `allow`. `waf` configures the
     firewall in NGINX. NGINX ignores the autonomous systems and countries in `waf`, because it has no data about them.
-    `memory` is the size of Traffic Server's RAM cache, such as `4G`.
+    `memory` is the size of Traffic Server's RAM cache, such as `4G`. `front_ends` are the networks of a load balancer
+    that connects to the port `proxied`. If there are none, NGINX does not listen on this port.
     """
 
     hostname: str
@@ -113,6 +116,7 @@ class PopSettings:
     waf: WafArgs = field(default_factory=WafArgs)
     nginx_user: str = "www-data artifact-edge"
     shield_authority: str | None = None
+    front_ends: Sequence[str] = ()
     ports: Ports = field(default_factory=Ports)
     directories: Directories = field(default_factory=Directories)
 
@@ -173,6 +177,13 @@ class AcceleratorEntry:
     addresses: Sequence[pulumi.Output[str]]
     dns_name: pulumi.Output[str]
     zone_id: pulumi.Output[str]
+
+
+@dataclass(frozen=True)
+class BalancerEntry:
+    """The only address of Google's load balancer in front of the PoPs."""
+
+    address: pulumi.Output[str]
 
 
 @dataclass(frozen=True)

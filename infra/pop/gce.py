@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 
 import pulumi
 import pulumi_gcp as gcp
 
 from contract.shields import EDGE_PORT
-from infra.machines.gce import Admission, MachineArgs, admit, create_machine
+from infra.machines.gce import Admission, MachineArgs, admit, create_machine, zone
 from infra.machines.serving import before_the_next_is_replaced
+from infra.network import SUBNET_RANGES
 from infra.pop import EVERYONE, PopAddressesArgs, PopArgs, PopNode, Ports, pop_name
+from infra.pop.google_balancer import BalancedMachine
 
 # The priorities of the firewall rules for outgoing connections. Of the rules that match, the one with the lowest number
 # applies. Every VPC has an implied rule with the priority 65535, which allows all outgoing connections (VPC, "VPC
 # firewall rules").
 _ALLOWED = 1000
 _DENIED = 65534
+# The position of the first machine's address in the subnet. Google Cloud reserves the first two addresses and the last
+# two of a subnet (VPC, "Subnets", "Unusable addresses in IPv4 subnet ranges").
+_FIRST_ADDRESS = 10
 
 
 class GcePopAddresses(pulumi.ComponentResource):
@@ -41,13 +47,13 @@ class GcePopAddresses(pulumi.ComponentResource):
 
 class GcePop(pulumi.ComponentResource):
     """PoP machines with Ubuntu on Compute Engine. Everyone can connect to their HTTPS port, and no one to any other
-    port. `instances` are the machines.
+    port. `machines` are the machines, as a load balancer needs them.
 
     The machines can connect to shields (regional caches) and to HTTPS only. The metadata server and its time service
     need no rule (VPC, "VPC firewall rules", "Always allowed traffic").
     """
 
-    instances: Sequence[gcp.compute.Instance]
+    machines: Sequence[BalancedMachine]
 
     def __init__(self, name: str, args: PopArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:pop:GcePop", name, None, opts)
@@ -61,7 +67,10 @@ class GcePop(pulumi.ComponentResource):
             instances.append(self._machine(node, number, after))
             if number + 1 < len(args.nodes):
                 after = [self._served(instances[-1], node, args.nodes[number + 1])]
-        self.instances = instances
+        self.machines = [
+            BalancedMachine(node.name, instance.name, zone(args.region, number), _private_address(number))
+            for number, (node, instance) in enumerate(zip(args.nodes, instances, strict=True))
+        ]
         self.register_outputs({})
 
     def _let_out(self) -> None:
@@ -116,5 +125,13 @@ class GcePop(pulumi.ComponentResource):
             identity=args.identity,
             user_data=args.user_data[node.name],
             after=[*args.boots_after, *after],
+            private_address=_private_address(number),
         )
         return create_machine(node.name, machine, self)
+
+
+def _private_address(number: int) -> str:
+    """Returns the address of a machine in its subnet. The program chooses the address, because the endpoint of a load
+    balancer contains it.
+    """
+    return str(ipaddress.ip_network(SUBNET_RANGES[0])[_FIRST_ADDRESS + number])

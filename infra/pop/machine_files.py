@@ -72,6 +72,7 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
     workerd = binary(settings.architecture)
     return {
         **nginx.values(settings.waf),
+        **_load_balancer(settings),
         "TIME_SERVER": TIME_SERVERS[settings.cloud],
         "ETC": directories.etc,
         "RUN": directories.run,
@@ -111,6 +112,32 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
         "WORKER_SOCKETS": _servers(settings, "worker"),
         "MISS_SOCKETS": _servers(settings, "misses"),
         "WORKER_UNITS": " ".join(f"artifact-edge-worker@{number}.service" for number in range(settings.processes)),
+    }
+
+
+def _load_balancer(settings: PopSettings) -> Mapping[str, str]:
+    """Returns NGINX's settings for connections from a load balancer that speaks the PROXY protocol. The settings are
+    empty if there is no load balancer.
+
+    NGINX believes the address in the PROXY header only if a front end sent it. It closes other connections to this port
+    after their first request.
+    """
+    if not settings.front_ends:
+        return {"FRONT_ENDS": "", "PROXIED_LISTEN": ""}
+    port = settings.ports.proxied
+    networks = " ".join(f"{network} 1;" for network in settings.front_ends)
+    trusted = "\n    ".join(f"set_real_ip_from {network};" for network in settings.front_ends)
+    return {
+        "FRONT_ENDS": f"""geo $realip_remote_addr $is_front_end {{ {networks} }}
+  map "$server_port:$is_front_end" $is_stranger {{
+    "{port}:" 1;
+  }}""",
+        "PROXIED_LISTEN": f"""listen {port} ssl http2 proxy_protocol backlog=4096;
+    {trusted}
+    real_ip_header proxy_protocol;
+    if ($is_stranger) {{
+      return 444;
+    }}""",
     }
 
 

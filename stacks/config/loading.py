@@ -273,7 +273,7 @@ def _problems_of_pops(config: StackConfig) -> Iterator[str]:
 
 def _problems_of_accelerator(config: StackConfig) -> Iterator[str]:
     """Yields an error message for each config value that contradicts the setting `pops_reached_by`. Some values have no
-    effect without Global Accelerator, and others are not possible with it.
+    effect without Global Accelerator. Others are not possible with it, or with Google's load balancer.
     """
     if config.pops_reached_by == "addresses":
         yield from (
@@ -285,7 +285,7 @@ def _problems_of_accelerator(config: StackConfig) -> Iterator[str]:
         return
     if not config.pops:
         yield (
-            f"{NAMESPACE}:pops_reached_by: 'global-accelerator' cannot lead clients to own PoPs, because"
+            f"{NAMESPACE}:pops_reached_by: {config.pops_reached_by!r} cannot lead clients to own PoPs, because"
             f" {NAMESPACE}:pops is empty; use 'addresses', or add PoPs first"
         )
     elif not any(pop.traffic_dial for pop in config.pops):
@@ -293,6 +293,9 @@ def _problems_of_accelerator(config: StackConfig) -> Iterator[str]:
             f"{NAMESPACE}:pops[].traffic_dial: 0 at all PoPs leaves no PoP for the clients; to drain the own PoPs, set"
             f" {NAMESPACE}:pops_percent to 0"
         )
+    if config.pops_reached_by == "google-load-balancer":
+        yield from _problems_of_balancer(config)
+        return
     for number, pop in enumerate(config.pops):
         if pop.cloud != "aws":
             yield (
@@ -303,6 +306,21 @@ def _problems_of_accelerator(config: StackConfig) -> Iterator[str]:
             yield (
                 f"{NAMESPACE}:pops[{number}].region: Global Accelerator has no endpoints in {pop.region!r}; use another"
                 f" region, or {NAMESPACE}:pops_reached_by 'addresses'"
+            )
+
+
+def _problems_of_balancer(config: StackConfig) -> Iterator[str]:
+    """Yields an error message for each PoP that Google's load balancer cannot lead clients to as configured."""
+    for number, pop in enumerate(config.pops):
+        if pop.cloud != "gcp":
+            yield (
+                f"{NAMESPACE}:pops[{number}].cloud: Google's load balancer has no backends on {pop.cloud!r}; use 'gcp',"
+                f" or {NAMESPACE}:pops_reached_by 'addresses'"
+            )
+        if pop.traffic_dial not in (0, 100):
+            yield (
+                f"{NAMESPACE}:pops[{number}].traffic_dial: Google's load balancer has no share of"
+                f" {pop.traffic_dial} percent; use 100, or 0 to drain the PoP"
             )
 
 

@@ -237,7 +237,7 @@ class Pop(Section):
         ge=0,
         le=100,
         description="with `pops_reached_by: global-accelerator`, percent of the clients nearest to the region that its"
-        " PoP gets; other PoPs get the others. 0 drains the PoP",
+        " PoP gets; other PoPs get the others. 0 drains the PoP. With `google-load-balancer`, 0 or 100",
     )
     bias: int = Field(
         0,
@@ -409,11 +409,12 @@ class StackConfig(Section):
         description="percent of the clients that DNS leads to `pops` while both networks are healthy; Cloudflare gets"
         " the others. 0 drains the own PoPs, 100 drains Cloudflare",
     )
-    pops_reached_by: Literal["addresses", "global-accelerator"] = Field(
+    pops_reached_by: Literal["addresses", "global-accelerator", "google-load-balancer"] = Field(
         "addresses",
         description="how clients reach `pops`: `addresses` by the machines' own addresses, of which DNS answers with"
-        " the nearest healthy one; `global-accelerator` by two anycast addresses of AWS Global Accelerator, and by the"
-        " machines' own addresses while the accelerator does not answer",
+        " the nearest healthy one; `global-accelerator` by two anycast addresses of AWS Global Accelerator, and"
+        " `google-load-balancer` by one of Google Cloud's global load balancer; also by the machines' own addresses"
+        " while the accelerator or the load balancer does not answer",
     )
     pops_routing: PopRouting = Field(
         "latency",

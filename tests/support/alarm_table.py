@@ -60,12 +60,16 @@ def rows(deployments: Iterable[Deployment], prefix: str) -> list[Row]:
 
 
 def whole() -> Sequence[Deployment]:
-    """Deploys two stacks. Between them, these stacks have every kind of alarm of the project."""
+    """Deploys three stacks. Between them, these stacks have every kind of alarm of the project."""
     blobs = json.loads(stack_config("prod")["artifact-edge:blobs"])
     stood_by = {"blobs": {**blobs, "standby": ["us-east4", "us-east1"]}}
     pops = [{"region": "us-east-1", "machine_type": "i4i.2xlarge", "nodes": 1}]
     own = {"pops": pops, "pops_reached_by": "global-accelerator"}
-    return [first_up("prod", {**stood_by, **own}), first_up("prod", ON_GOOGLE)]
+    balanced = {
+        "pops": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 1}],
+        "pops_reached_by": "google-load-balancer",
+    }
+    return [first_up("prod", {**stood_by, **own}), first_up("prod", balanced), first_up("prod", ON_GOOGLE)]
 
 
 def page(text: str, table: Sequence[Row]) -> str:

@@ -80,12 +80,15 @@ class Answer:
 
 @dataclass
 class Front:
-    """A running NGINX of a PoP. NGINX writes its error log to the file `errors`."""
+    """A running NGINX of a PoP. NGINX writes its error log to the file `errors`. `proxied` is the port for a load
+    balancer that speaks the PROXY protocol.
+    """
 
     port: int
     directories: Directories
     authority: Path
     errors: Path
+    proxied: int = field(default=0, kw_only=True)
 
     def request(
         self,
@@ -168,7 +171,12 @@ SETTINGS = PopSettings(
 
 
 def settings(
-    root: Path, ports: Ports, shields: Sequence[ShieldNode], authority: str, waf: WafArgs | None = None
+    root: Path,
+    ports: Ports,
+    shields: Sequence[ShieldNode],
+    authority: str,
+    waf: WafArgs | None = None,
+    front_ends: Sequence[str] = (),
 ) -> PopSettings:
     """Returns the settings of a PoP whose directories are below `root`."""
     return PopSettings(
@@ -185,6 +193,7 @@ def settings(
         shield_authority=authority,
         waf=waf or WafArgs(),
         ports=ports,
+        front_ends=front_ends,
         directories=Directories(*(str(root / name) for name in ("etc", "run", "cache", "log"))),
     )
 
@@ -260,23 +269,24 @@ def _configure_nginx(pop: PopSettings, changes: Mapping[str, str]) -> Path:
 
 
 @contextlib.contextmanager
-def running_front(waf: WafArgs, header_seconds: int = 10) -> Generator[Front]:
+def running_front(waf: WafArgs, header_seconds: int = 10, front_ends: Sequence[str] = ()) -> Generator[Front]:
     """Starts the NGINX of a PoP, with all its files in a temporary directory. The PoP has no L1 (the cache at the
     edge). A stub replaces the edge worker: it answers each request with status 200 and the path and query of the URL.
-    NGINX disconnects clients that do not send all headers of a request within `header_seconds`.
+    NGINX disconnects clients that do not send all headers of a request within `header_seconds`. `front_ends` are the
+    networks of a load balancer that speaks the PROXY protocol.
     """
     with tempfile.TemporaryDirectory(prefix="artifact-edge-front-") as name:
-        yield from _running_front(Path(name), waf, header_seconds)
+        yield from _running_front(Path(name), waf, header_seconds, front_ends)
 
 
-def _running_front(root: Path, waf: WafArgs, header_seconds: int) -> Generator[Front]:
+def _running_front(root: Path, waf: WafArgs, header_seconds: int, front_ends: Sequence[str]) -> Generator[Front]:
     authority = Authority("tests")
-    https, misses = free_ports(2)
+    https, misses, proxied = free_ports(3)
     nodes = [ShieldNode("localhost:8443", "us-east-1")]
     # L1 (the cache at the edge) does not run in this test. NGINX normally sends a health request through L1 back to
     # itself. Here, NGINX sends it to itself directly.
-    ports = Ports(https=https, l1=misses, misses=misses)
-    pop = settings(root, ports, nodes, authority.certificate, waf)
+    ports = Ports(https=https, l1=misses, misses=misses, proxied=proxied)
+    pop = settings(root, ports, nodes, authority.certificate, waf, front_ends)
     install(root, pop, authority)
     (Path(pop.directories.run) / "health" / "l1").touch()
     configuration = _configure_nginx(pop, {"client_header_timeout 10s;": f"client_header_timeout {header_seconds}s;"})
@@ -288,7 +298,7 @@ def _running_front(root: Path, waf: WafArgs, header_seconds: int) -> Generator[F
         errors = stack.enter_context((root / "errors").open("w"))
         _run(["nginx", "-c", str(configuration)], {}, None, errors, root, stack)
         assert eventually(lambda: listening("127.0.0.1", https)), (root / "errors").read_text()
-        yield Front(https, pop.directories, root / "ca.pem", root / "errors")
+        yield Front(https, pop.directories, root / "ca.pem", root / "errors", proxied=proxied)
 
 
 @contextlib.contextmanager

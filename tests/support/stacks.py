@@ -50,6 +50,11 @@ WITH_POPS_ON_GOOGLE: Mapping[str, Any] = {
         {"region": "us-west-2", "machine_type": "i4i.large", "nodes": 1},
     ]
 }
+# Stack config with PoPs on Google Cloud only. Clients reach the PoPs through Google's load balancer.
+WITH_BALANCER: Mapping[str, Any] = {
+    "pops": [WITH_POPS_ON_GOOGLE["pops"][0]],
+    "pops_reached_by": "google-load-balancer",
+}
 ON_GOOGLE: Mapping[str, Any] = {
     "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"], "lock": "governance"},
     "metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]},

@@ -155,7 +155,8 @@ def _instance(inputs: Properties) -> Properties:
 
 def _interface(interface: Properties) -> Properties:
     access = [{"type": "ONE_TO_ONE_NAT", "natIP": config["natIp"]} for config in interface.get("accessConfigs", [])]
-    return {"subnetwork": interface["subnetwork"], "accessConfigs": access}
+    inside = without_none({"networkIP": interface.get("networkIp")})
+    return {"subnetwork": interface["subnetwork"], "accessConfigs": access, **inside}
 
 
 def _instance_changes(inputs: Properties) -> Properties:

@@ -18,6 +18,7 @@ from tests.policies.cases import (
     events,
     exemption_rules,
     functions,
+    google_balancer,
     governance,
     identity,
     keys,
@@ -37,6 +38,7 @@ from tests.policies.cases import (
 CASES = [
     *dns.CASES,
     *accelerator.CASES,
+    *google_balancer.CASES,
     *edge.CASES,
     *waf.CASES,
     *certificates.CASES,

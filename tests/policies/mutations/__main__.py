@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from pulumi_policy import Policy
@@ -22,6 +23,9 @@ from tests.policies.resources import NAMES
 from tests.policies.violations.catalog import VIOLATIONS
 
 SECTION = "\n## Mutation run\n"
+
+# The maximum length of a line of prose on a page.
+_WIDTH = 120
 
 _ABOUT = """
 `python -m tests.policies.mutations --write` writes this section. Each mutation changes a resource as a careless change
@@ -46,7 +50,7 @@ def report(stacks: Sequence[PolicyStack], found: Sequence[Outcome]) -> Iterator[
     caught = sum(bool(each.reported) for each in found)
     named = ", ".join(f"{stack.title} ({len(stack.resources)})" for stack in stacks)
     yield f"**{caught} of {len(found)} changed resources noticed ({caught / len(found):.1%})**, by {len(MUTATIONS)}"
-    yield f"mutations of the resources of {named}."
+    yield from textwrap.wrap(f"mutations of the resources of {named}.", _WIDTH)
     yield ""
     yield "| policy | rule | mutations | changed resources | noticed |"
     yield "| --- | --- | --- | --- | --- |"

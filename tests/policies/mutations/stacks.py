@@ -33,6 +33,13 @@ _ACCELERATED: Mapping[str, Any] = {
 }
 
 
+# Stack config with our own PoPs on Google Cloud, which clients reach through Google's load balancer.
+_BALANCED: Mapping[str, Any] = {
+    "pops": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 1}],
+    "pops_reached_by": "google-load-balancer",
+}
+
+
 @dataclass(frozen=True)
 class PolicyStack:
     """A stack that meets the policies, and the policy settings for this stack. The mutations (deliberate faults) change
@@ -54,14 +61,21 @@ class PolicyStack:
 
 @cache
 def policy_stacks() -> Sequence[PolicyStack]:
-    """Returns three variants of the stack prod: as configured, with only Google Cloud, and with an accelerator. The
-    tests make harmful changes to all resource types of the first two variants. In the variant with an accelerator, they
-    change only resource types that prod does not have.
+    """Returns four variants of the stack prod: as configured, with only Google Cloud, with an accelerator, and with
+    Google's load balancer. The tests make harmful changes to all resource types of the first two variants. In the other
+    variants, they change only resource types that the variants before do not have.
     """
     google = {**settings("prod"), **_ONE_CLOUD}
     prod, accelerated = first_up("prod").resources, first_up("prod", _ACCELERATED).resources
+    balanced = first_up("prod", _BALANCED).resources
     return [
         PolicyStack("prod", prod, settings("prod")),
         PolicyStack("prod on Google Cloud alone", first_up("prod", ON_GOOGLE).resources, google),
         PolicyStack("prod with an accelerator", accelerated, settings("prod"), frozenset(map(kind_of, prod))),
+        PolicyStack(
+            "prod with Google's load balancer",
+            balanced,
+            settings("prod"),
+            frozenset(map(kind_of, [*prod, *accelerated])),
+        ),
     ]

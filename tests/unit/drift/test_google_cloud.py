@@ -48,6 +48,7 @@ def test_a_stack_has_the_resources_of_its_state(deployed: tuple[State, httpx.Cli
 
 ORPHANS: list[tuple[str, str, dict[str, Any]]] = [
     ("gcp:compute/address:Address", "compute/v1/projects/{}/regions/us-west1/addresses", {"name": "left"}),
+    ("gcp:compute/globalAddress:GlobalAddress", "compute/v1/projects/{}/global/addresses", {"name": "left"}),
     ("gcp:storage/bucket:Bucket", "storage/v1/b?project={}", {"name": "left-of-acme", "location": "US"}),
     ("gcp:pubsub/topic:Topic", "pubsub/v1/projects/{}/topics", {"name": "left"}),
 ]

@@ -119,6 +119,24 @@ def test_an_accelerator_needs_pops_that_it_can_lead_clients_to() -> None:
     assert [each.traffic_dial for each in load("local", stack_config("local") | given).config.pops] == [100, 0]
 
 
+def test_googles_load_balancer_needs_pops_on_google_cloud_and_drains_all_or_nothing() -> None:
+    balanced = {"environment": "prod", "pops_reached_by": "google-load-balancer"}
+    assert problems(**balanced) == [
+        "artifact-edge:pops_reached_by: 'google-load-balancer' cannot lead clients to own PoPs, because"
+        " artifact-edge:pops is empty; use 'addresses', or add PoPs first"
+    ]
+    assert problems(**balanced, pops=google_pop() + pop()) == [
+        "artifact-edge:pops[1].cloud: Google's load balancer has no backends on 'aws'; use 'gcp', or"
+        " artifact-edge:pops_reached_by 'addresses'"
+    ]
+    assert problems(**balanced, pops=google_pop() + google_pop(region="us-east4", traffic_dial=50)) == [
+        "artifact-edge:pops[1].traffic_dial: Google's load balancer has no share of 50 percent; use 100, or 0 to drain"
+        " the PoP"
+    ]
+    (line,) = problems(**balanced, pops=google_pop(traffic_dial=0))
+    assert line.startswith("artifact-edge:pops[].traffic_dial: 0 at all PoPs leaves no PoP for the clients")
+
+
 def test_a_traffic_dial_needs_an_accelerator() -> None:
     assert problems(pops=pop() + pop(region="eu-west-1", traffic_dial=50)) == [
         "artifact-edge:pops[1].traffic_dial: 50 has no effect on DNS; use 100, or artifact-edge:pops_reached_by"

@@ -1,0 +1,97 @@
+"""Boots a PoP machine on the emulated Compute Engine from its real user data, in a stack that the real engine deploys.
+The machine gets its AWS role with an identity token of its service account.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from emulation.gcp import metadata_clients
+from local.health import edge_authority
+from local.samples import build
+from tests.e2e.test_pop_machine import CONFIG, RUNNING_UNITS, TARBALL, PopMachine
+from tests.support.sandbox.own_stack import own_stack
+from tests.support.waiting import eventually
+
+LOOPBACK = "127.74"
+STACK = "gpops"
+REGION = "europe-west4"
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root may run a machine with users and a mount namespace of its own"
+)
+
+
+class GooglePopMachine(PopMachine):
+    """A stack with one PoP machine on Compute Engine."""
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The machine as the emulated Compute Engine describes it."""
+        machines = httpx.get(f"{self.stack.sandbox.gcp_url}/_artifact-edge/instances", timeout=60).json()
+        return next(each for each in machines if "-pop-" in each["name"])
+
+    @property
+    def instance(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.described["id"]
+
+
+@pytest.fixture(scope="module")
+def pop() -> Iterator[GooglePopMachine]:
+    pops = [{"cloud": "gcp", "region": REGION, "machine_type": "n2-standard-2", "nodes": 1}]
+    config = {**CONFIG, "gcp:project": "artifact-edge-gpops", "artifact-edge:pops": pops}
+    with own_stack(LOOPBACK, STACK, config) as stack:
+        (machine,) = stack.outputs()["pops"]
+        trust = ssl.create_default_context(cafile=str(edge_authority(stack.sandbox)))
+        made = GooglePopMachine(stack, machine["address"], trust)
+        assert eventually(made.is_healthy, 300), made.log()
+        yield made
+
+
+def test_the_machine_boots_and_serves_a_published_package_to_a_client_with_a_token(
+    pop: GooglePopMachine, tmp_path: Any
+) -> None:
+    assert pop.processes().keys() == RUNNING_UNITS
+    assert pop.get(TARBALL).status_code == 401
+    answer = pop.get(TARBALL, pop.token("pop-reader", "npm:*:pull"))
+    assert answer.status_code == 200
+    assert answer.content == build(tmp_path).files[0].read_bytes()
+
+
+def test_dns_leads_clients_to_the_machine(pop: GooglePopMachine) -> None:
+    assert eventually(lambda: pop.led_to() == {pop.address})
+
+
+def test_the_machine_reports_that_it_serves(pop: GooglePopMachine) -> None:
+    """`pulumi up` waits for this report before it replaces the next machine of the region."""
+    name = f"/artifact-edge/{STACK}/serving/{pop.stack.outputs()['pops'][0]['name']}"
+
+    def reported() -> str:
+        found = pop.stack.aws("ssm").get_parameters(Names=[name])["Parameters"]
+        return found[0]["Value"] if found else ""
+
+    assert eventually(lambda: reported() == pop.instance, 300), pop.log()
+
+
+def test_a_machine_with_another_service_account_may_not_assume_the_role(pop: GooglePopMachine) -> None:
+    account: str = pop.described["serviceAccounts"][0]["email"]
+    project, name = account.partition("@")[2].split(".")[0], f"machine-{pop.instance}"
+    accounts = f"{pop.stack.sandbox.gcp_url}/iam/v1/projects/{project}/serviceAccounts"
+    stranger = httpx.post(accounts, json={"accountId": "stranger", "serviceAccount": {}}, timeout=60).json()["email"]
+
+    def refused() -> int:
+        return pop.log().count("AccessDenied")
+
+    before = refused()
+    try:
+        metadata_clients.register(pop.stack.sandbox, name, stranger)
+        # The timer of the machine fetches the settings each minute.
+        assert eventually(lambda: refused() > before, 200), pop.log()
+    finally:
+        metadata_clients.register(pop.stack.sandbox, name, account)
