@@ -171,8 +171,8 @@ class Supervisor:
         return done.returncode == 0
 
     def _run_in_machine(self, command: systemd.Command, environment: Mapping[str, str]) -> _Done:
-        """Runs a service's command in the mount namespace of a machine that has users of its own. Until the command
-        ends, the method answers the command's calls of systemctl.
+        """Runs a service's command on an emulated machine whose user data adds system users. The command runs in the
+        machine's mount namespace. Until the command ends, the method answers the command's calls of systemctl.
         """
         argv = users.in_machine(self._place.root, self._service, command)
         path = self._place.root.parent / f"{self._service.name}.sock"

@@ -80,8 +80,8 @@ class CloudflareEdge:
     """Purges the cache of one stack's edge network, and writes entries such as the list of withdrawn objects to Workers
     KV.
 
-    `entries` is a client of the Cloudflare API. Its token must have the permission to edit the Workers KV namespace
-    `namespace_id`.
+    `purges` sends purge requests to the edge worker. `entries` is the client of the Cloudflare API that writes to
+    Workers KV. The client's API token must have the permission to edit the Workers KV namespace `namespace_id`.
     """
 
     purges: WorkerPurges

@@ -109,8 +109,9 @@ function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<Respons
 }
 
 /**
- * Answers an authorized request to which rules of the edge policy apply. `l1` selects how to read L1, the cache at the
- * edge, and `serve` answers with the object in the form that the rules allow.
+ * Answers an authorized request to which rules of the edge policy apply. `l1` takes the form of an object, and returns a
+ * function that fetches objects in this form from L1, the cache at the edge. `serve` sends the client the object, either
+ * as the origin stores it or without the artifacts that the rules refuse.
  */
 async function ruled(
   { wanted }: AuthorizedRequest,

@@ -143,8 +143,8 @@ export class Predictions {
   }
 
   /**
-   * Remembers which objects clients request after the document `key`. `list` names these objects, and comes from the
-   * metadata of the document.
+   * Stores the list of the objects that clients probably request after the document `key`, so that the worker can
+   * prefetch them. The registry wrote this list into the document's metadata when it published the document.
    */
   know(key: string, list: string, now: number): void {
     this.#lists.delete(key);
