@@ -187,8 +187,10 @@ def _accelerator(inputs: Inputs) -> Found:
 
 def _accelerator_part(operation: str, members: str, of: str, arn: str, **fields: str) -> Callable[[Inputs], Found]:
     """Returns a function that searches for the listeners of an accelerator, or for the endpoint groups of a listener.
-    `of` is the name of the input with the ARN of the accelerator or listener. `arn` is the name of the response field
-    with the ARN of a found resource. `fields` maps names of inputs to names of response fields.
+
+    The returned function takes the inputs of a Pulumi resource. `of` is the name of the input that contains the ARN of
+    the accelerator or listener. The function finds the resources whose response fields equal the inputs: `fields` maps
+    the name of each input to the name of a response field. `arn` is the name of the field with a resource's ARN.
     """
 
     def search(inputs: Inputs) -> Found:

@@ -209,8 +209,9 @@ def _with_services(
     template: str, services: Sequence[str], scripts: Sequence[Script], kv: KvService, **placeholders: str
 ) -> Files:
     """Returns two files. The first is workerd's configuration, made from a template. It defines the given services, and
-    services for cache purges, origin failures, counts of invocations, and each Workers KV namespace of the scripts. The
-    second file contains the secret with which the PoP proves its identity to the emulated Cloudflare.
+    four kinds of services of the emulation: one for cache purges, one that finds out why an origin does not answer, one
+    that counts the invocations of workers, and one for each Workers KV namespace that the workers use. The second file
+    contains the secret with which the PoP proves its identity to the emulated Cloudflare.
     """
     namespaces = {b["namespace_id"] for s in scripts for b in s.bindings if b["type"] == "kv_namespace"}
     purges = _service("purges", kv, {workers_cache.CACHE_HEADER: "purges"})

@@ -113,7 +113,9 @@ def _limits(service: systemd.Service) -> list[str]:
 
 
 def check_program(root: Path, name: str, program: str) -> None:
-    """Raises UsersError if a machine's user cannot run a program of the host, such as one in another user's home."""
+    """Raises UsersError if the user `name` of an emulated machine cannot run a program that is installed on the host.
+    For example, no other user can run a program in root's home directory.
+    """
     user, group = dict(_entries(root / _FILES[0]))[name]
     command = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "--", program, "--version"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)

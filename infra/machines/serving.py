@@ -37,7 +37,7 @@ class ServingReports:
     region: str
 
     def parameter(self, machine: str) -> str:
-        """Returns the name of the parameter in which a machine reports that it serves requests."""
+        """Returns the name of the parameter in Parameter Store in which a machine reports that it serves requests."""
         return f"{self.path}/{machine}"
 
     def permission(self, account_id: str, machines: str) -> iam.Statement:

@@ -192,8 +192,8 @@ def others() -> list[Violation]:
 
 
 def loose() -> list[Violation]:
-    """Returns violations with IAM conditions that have no effect. Each condition seems to restrict an IAM statement,
-    but restricts nothing.
+    """Returns violations of the policies: IAM statements whose condition seems to restrict who can use the statement,
+    but restricts nobody.
     """
     every: list[tuple[str, dict[str, dict[str, Any]]]] = [
         ("aws:PrincipalArn matches *", {"StringLike": {"aws:PrincipalArn": "*"}}),

@@ -1,5 +1,6 @@
-// Tests that a rule with principals applies only to these principals. Also tests that principals with different rights
-// never share a filtered document.
+// Tests that a rule of the edge policy which names principals applies only to these principals. The edge caches
+// documents without the artifacts that such rules refuse. Principals with different rights must never share a cached
+// document.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
