@@ -140,7 +140,7 @@ def accelerator_alarm(check: pulumi.Input[str]) -> CloudWatchAlarm:
 def balancer_alarm(check: pulumi.Input[str]) -> CloudWatchAlarm:
     """Returns the alarm that goes off when Google's load balancer in front of our own PoPs does not answer."""
     fault = "Google's load balancer does not answer; DNS leads clients to the addresses of the PoP machines"
-    return _unhealthy_alarm("balancer-down", "pop", check, fault, "googles-load-balancer-is-down")
+    return _unhealthy_alarm("balancer-down", "pop", check, fault, "the-load-balancer-is-down")
 
 
 def _unhealthy_alarm(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> CloudWatchAlarm:
