@@ -15,7 +15,7 @@ import pytest
 from emulation.gcp import metadata_clients
 from local.health import edge_authority
 from local.samples import build
-from tests.e2e.test_pop_machine import CONFIG, RUNNING_UNITS, TARBALL, PopMachine
+from tests.support.pop_machine import CONFIG, RUNNING_UNITS, TARBALL, PopMachine
 from tests.support.sandbox.own_stack import own_stack
 from tests.support.waiting import eventually
 

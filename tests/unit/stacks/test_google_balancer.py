@@ -13,9 +13,9 @@ import pytest
 from gates.resilience import Statements, Survived, prove
 from tests.policies.graph import as_policies_see_it
 from tests.policies.resources import NAMES, findings, settings
+from tests.support.gated_resources import resources_of_gates
 from tests.support.harness import Deployment
 from tests.support.stacks import WITH_BALANCER, WITH_POPS_ON_GOOGLE, first_up
-from tests.unit.stacks.test_own_pops import resources_of_gates
 
 POP = WITH_BALANCER["pops"][0]
 

@@ -14,10 +14,10 @@ import pytest
 from contract.pops import PopRouting
 from costs import Resource, estimate
 from emulation.machines import cloud_init
-from gates import plan
 from gates.resilience import NotSurvived, Statements, Survived, prove
 from tests.policies.graph import as_policies_see_it
 from tests.policies.resources import NAMES, findings, settings
+from tests.support.gated_resources import resources_of_gates
 from tests.support.harness import Deployment
 from tests.support.stacks import WITH_ACCELERATOR, WITH_POPS, first_up
 
@@ -298,24 +298,6 @@ def test_a_stack_with_an_accelerator_meets_the_policies_and_costs_more() -> None
     assert 18 < prices[1] - prices[0] < 30
 
 
-def resources_of_gates(of: Deployment | None = None) -> list[plan.Resource]:
-    """Returns the resources of a stack in the form that the plan gate uses. The plan gate checks a Pulumi plan before
-    `pulumi up`, and normally reads the resources from this plan.
-    """
-    return [
-        plan.Resource(
-            each.urn,
-            each.type,
-            each.name,
-            each.inputs,
-            each.outputs,
-            {name: tuple(urns) for name, urns in each.dependencies.items()},
-            parent=each.parent,
-        )
-        for each in (of or deployment()).resources
-    ]
-
-
 @pytest.mark.parametrize(
     "lost",
     [
@@ -363,9 +345,9 @@ def test_without_either_network_clients_read_nothing() -> None:
     both = ["edge:cloudflare", "edge:own"]
     reason = "no network is left for the clients"
     statements = Statements(survives=[], does_not_survive=[NotSurvived(all=both, reason=reason)])
-    findings = prove(resources_of_gates(), statements).findings
+    findings = prove(resources_of_gates(deployment()), statements).findings
     assert all("nothing is said of it" in finding for finding in findings), findings
-    findings = prove(resources_of_gates(), Statements(survives=[Survived(all=both)])).findings
+    findings = prove(resources_of_gates(deployment()), Statements(survives=[Survived(all=both)])).findings
     assert any("Cloudflare is lost with edge:cloudflare; Instance pop-" in finding for finding in findings), findings
 
 

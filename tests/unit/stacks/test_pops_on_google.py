@@ -15,9 +15,9 @@ from emulation.machines import cloud_init
 from gates.resilience import Statements, Survived, prove
 from tests.policies.graph import as_policies_see_it
 from tests.policies.resources import NAMES, findings, settings
+from tests.support.gated_resources import resources_of_gates
 from tests.support.harness import Deployment
 from tests.support.stacks import WITH_POPS_ON_GOOGLE, first_up
-from tests.unit.stacks.test_own_pops import resources_of_gates
 
 NODES = ["pop-europe-west4-0", "pop-europe-west4-1"]
 ROLE = "arn:aws:iam::123456789012:role/artifact-edge-local-pop"

@@ -13,6 +13,7 @@ import pytest
 from emulation.processes import listening
 from infra.waf import Bound, Sources, WafArgs
 from tests.support.own_pop import HOSTNAME, Front, running_front
+from tests.support.waiting import eventually
 
 # The loopback address that the tests use as the address of a front end, and another one.
 FRONT_END, STRANGER = "127.0.0.1", "127.0.0.2"
@@ -53,7 +54,8 @@ def from_client(address: str) -> str:
 def test_firewall_refuses_a_client_by_the_address_that_the_front_end_sends(front: Front) -> None:
     assert status(front, from_client(QUIET)) == 200
     assert status(front, from_client(DENIED)) == 403
-    assert [line["client"] for line in front.log() if line["rule"] == "deny"] == [DENIED]
+    # NGINX writes the line after it has sent the response.
+    assert eventually(lambda: [line["client"] for line in front.log() if line["rule"] == "deny"] == [DENIED])
 
 
 def test_limits_count_by_the_address_of_the_client_and_not_of_the_front_end(front: Front) -> None:
