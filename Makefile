@@ -28,8 +28,8 @@ docs: setup  ## build the documentation site in site/; a broken link fails
 test: setup  ## run all tests
 	@$(PYTHON) -m local.prerequisites
 	npm test --prefix workers/edge
-	@echo "four runs at once, as sandboxes wait more than they compute; each is shown when it is over"
-	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target test-sandboxes test-plans test-shared-sandbox test-units
+	@echo "four runs, three at once, as sandboxes wait more than they compute; each is shown when it is over"
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target test-sandboxes test-shared-sandbox test-plans test-units
 
 # Simultaneous test runs must not use the same loopback addresses.
 test-plans:
@@ -41,10 +41,8 @@ test-sandboxes:
 test-shared-sandbox:
 	$(PYTHON) -m pytest tests/e2e tests/clients -m "shares_a_sandbox and (quick or not cell) and not nightly"
 
-# The unit tests hardly ever wait. They run in the processor time that the other runs leave, which would otherwise end
-# later.
 test-units:
-	nice $(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos --ignore tests/workflows --ignore tests/second_opinions --ignore tests/scans
+	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos --ignore tests/workflows --ignore tests/second_opinions --ignore tests/scans
 
 test-clients: setup  ## run every real client against the network of `make up`, and compare with docs/clients.md
 	$(PYTHON) -m tests.clients.programs
