@@ -25,28 +25,35 @@ def add_to(app: Flask, store: StateStore) -> None:
         found = store.get(_KIND, scope, name)
         if found is None:
             raise Refused(404, f"The resource '{scope}/{name}' was not found")
-        machines = {each["name"] for each in store.all(_KIND, f"compute/v1/projects/{project}/zones/{zone}/instances")}
-        # Compute Engine removes the endpoints of an instance that is deleted.
-        return scope, {**found, "endpoints": [each for each in found["endpoints"] if each["instance"] in machines]}
+        # Compute Engine removes the endpoints of an instance that is deleted. They do not return with a new instance of
+        # the same name.
+        kept = [each for each in found["endpoints"] if each["instanceId"] in instance_ids(project, zone).values()]
+        return scope, {**found, "endpoints": kept}
+
+    def instance_ids(project: str, zone: str) -> dict[str, str]:
+        instances = store.all(_KIND, f"compute/v1/projects/{project}/zones/{zone}/instances")
+        return {each["name"]: each["id"] for each in instances}
 
     def attach(project: str, zone: str, name: str) -> Response:
         scope, group = group_of(project, zone, name)
         for endpoint in _endpoints():
             expect_endpoint(known, zone, group, endpoint)
-            if endpoint not in group["endpoints"]:
-                group["endpoints"].append(endpoint)
+            kept = {"endpoint": endpoint, "instanceId": instance_ids(project, zone)[endpoint["instance"]]}
+            if kept not in group["endpoints"]:
+                group["endpoints"].append(kept)
         store.put(_KIND, scope, name, group)
         return jsonify({})
 
     def detach(project: str, zone: str, name: str) -> Response:
         scope, group = group_of(project, zone, name)
         gone = _endpoints()
-        store.put(_KIND, scope, name, {**group, "endpoints": [each for each in group["endpoints"] if each not in gone]})
+        kept = [each for each in group["endpoints"] if each["endpoint"] not in gone]
+        store.put(_KIND, scope, name, {**group, "endpoints": kept})
         return jsonify({})
 
     def every(project: str, zone: str, name: str) -> Response:
         _, group = group_of(project, zone, name)
-        return jsonify({"items": [{"networkEndpoint": each} for each in group["endpoints"]]})
+        return jsonify({"items": [{"networkEndpoint": each["endpoint"]} for each in group["endpoints"]]})
 
     rule = "/compute/v1/projects/<project>/zones/<zone>/networkEndpointGroups/<name>"
     for method, view in (("attach", attach), ("detach", detach), ("list", every)):

@@ -26,15 +26,7 @@ class Cloud:
         self._handlers = {each.resource: each for each in handlers(lambda: client)}
         self.network = self.create(gcp.compute.Network, name="net", autoCreateSubnetworks=False).id
         self.subnet = self.create(gcp.compute.Subnetwork, network=self.network, **SUBNET).id
-        disk = {"image": "ubuntu-os-cloud/ubuntu-2404-lts-amd64", "size": 16, "type": "pd-ssd"}
-        self.create(
-            gcp.compute.Instance,
-            name="machine",
-            zone=ZONE,
-            machineType="n2-standard-2",
-            bootDisk={"initializeParams": disk},
-            networkInterfaces=[{"subnetwork": self.subnet, "networkIp": "10.0.0.10"}],
-        )
+        self._machine = self._new_machine()
 
     def create(self, kind: type, **inputs: Any) -> Created:
         return self._handlers[kind].create({"project": PROJECT, **inputs})
@@ -44,6 +36,21 @@ class Cloud:
 
     def exists(self, kind: type, made: Created) -> bool:
         return self._handlers[kind].read(made.id, made.outputs) is not None
+
+    def replace_machine(self) -> None:
+        self.remove(gcp.compute.Instance, self._machine)
+        self._machine = self._new_machine()
+
+    def _new_machine(self) -> Created:
+        disk = {"image": "ubuntu-os-cloud/ubuntu-2404-lts-amd64", "size": 16, "type": "pd-ssd"}
+        return self.create(
+            gcp.compute.Instance,
+            name="machine",
+            zone=ZONE,
+            machineType="n2-standard-2",
+            bootDisk={"initializeParams": disk},
+            networkInterfaces=[{"subnetwork": self.subnet, "networkIp": "10.0.0.10"}],
+        )
 
     def group(self, name: str = "group", **changes: Any) -> Created:
         given = {"networkEndpointType": "GCE_VM_IP_PORT", "network": self.network, "subnetwork": self.subnet, **changes}
@@ -123,6 +130,14 @@ def test_an_endpoint_is_an_address_of_a_machine_in_the_subnet_of_its_group(cloud
     assert cloud.exists(gcp.compute.NetworkEndpoint, made)
     cloud.remove(gcp.compute.NetworkEndpoint, made)
     assert not cloud.exists(gcp.compute.NetworkEndpoint, made)
+
+
+def test_a_replaced_machine_of_the_same_name_has_no_endpoint(cloud: Cloud) -> None:
+    cloud.group()
+    made = cloud.endpoint()
+    cloud.replace_machine()
+    assert not cloud.exists(gcp.compute.NetworkEndpoint, made)
+    assert cloud.exists(gcp.compute.NetworkEndpoint, cloud.endpoint())
 
 
 @pytest.mark.parametrize(
