@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from emulation.gcp import metadata_clients
 from local.health import edge_authority
@@ -22,6 +23,7 @@ from tests.support.waiting import eventually
 LOOPBACK = "127.74"
 STACK = "gpops"
 REGION = "europe-west4"
+PROJECT = "artifact-edge-gpops"
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root may run a machine with users and a mount namespace of its own"
@@ -42,11 +44,18 @@ class GooglePopMachine(PopMachine):
         return self.described["id"]
 
 
+def config_with(machine_type: str) -> dict[str, Any]:
+    return {
+        **CONFIG,
+        "gcp:project": PROJECT,
+        "artifact-edge:pops": [{"cloud": "gcp", "region": REGION, "machine_type": machine_type, "nodes": 1}],
+        "artifact-edge:pops_reached_by": "google-load-balancer",
+    }
+
+
 @pytest.fixture(scope="module")
 def pop() -> Iterator[GooglePopMachine]:
-    pops = [{"cloud": "gcp", "region": REGION, "machine_type": "n2-standard-2", "nodes": 1}]
-    config = {**CONFIG, "gcp:project": "artifact-edge-gpops", "artifact-edge:pops": pops}
-    with own_stack(LOOPBACK, STACK, config) as stack:
+    with own_stack(LOOPBACK, STACK, config_with("n2-standard-2")) as stack:
         (machine,) = stack.outputs()["pops"]
         trust = ssl.create_default_context(cafile=str(edge_authority(stack.sandbox)))
         made = GooglePopMachine(stack, machine["address"], trust)
@@ -64,7 +73,8 @@ def test_the_machine_boots_and_serves_a_published_package_to_a_client_with_a_tok
     assert answer.content == build(tmp_path).files[0].read_bytes()
 
 
-def test_dns_leads_clients_to_the_machine(pop: GooglePopMachine) -> None:
+def test_dns_leads_clients_to_the_machine_while_the_load_balancer_does_not_answer(pop: GooglePopMachine) -> None:
+    # The emulation of the load balancer forwards no connections.
     assert eventually(lambda: pop.led_to() == {pop.address})
 
 
@@ -95,3 +105,24 @@ def test_a_machine_with_another_service_account_may_not_assume_the_role(pop: Goo
         assert eventually(lambda: refused() > before, 200), pop.log()
     finally:
         metadata_clients.register(pop.stack.sandbox, name, account)
+
+
+def test_a_replaced_machine_is_an_endpoint_of_the_load_balancer_again(pop: GooglePopMachine) -> None:
+    before = pop.described
+    prefix, zone = before["name"].removesuffix(f"-pop-{REGION}-0"), f"{REGION}-b"
+    group = f"projects/{PROJECT}/zones/{zone}/networkEndpointGroups/{prefix}-pop-{zone}"
+
+    def endpoints() -> list[str]:
+        url = f"{pop.stack.sandbox.gcp_url}/compute/v1/{group}/listNetworkEndpoints"
+        items = httpx.post(url, json={}, timeout=60).raise_for_status().json()["items"]
+        return [each["networkEndpoint"]["instance"] for each in items]
+
+    assert endpoints() == [before["name"]]
+    project = pop.stack.project
+    (project.project / "stacks" / f"Pulumi.{STACK}.yaml").write_text(
+        yaml.safe_dump({"config": config_with("n2-standard-4")})
+    )
+    result = project.pulumi("up", "--yes", "--skip-preview")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert pop.described["id"] != before["id"]
+    assert endpoints() == [before["name"]]
