@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_gcp as gcp
 
+from infra.machines.serving import ServingReports, before_the_next_is_replaced
 from infra.machines.user_data import Architecture
 from infra.network import Network
 
@@ -125,6 +126,19 @@ def create_machine(name: str, args: MachineArgs, parent: pulumi.Resource) -> gcp
             parent=parent, depends_on=args.after, replace_on_changes=["metadata"], delete_before_replace=True
         ),
     )
+
+
+def when_it_serves(
+    reports: ServingReports, node: str, machine: gcp.compute.Instance, next_node: str
+) -> pulumi.Output[pulumi.Resource]:
+    """Returns an output that resolves to `machine` when the machine `node` serves requests. The next machine of the
+    region depends on this output, so Pulumi replaces it only then.
+
+    On Compute Engine, a new machine cannot take an address while the old machine has the address. Each machine is
+    therefore down during its replacement (docs/decisions/google-shield-addresses.md).
+    """
+    served = before_the_next_is_replaced(reports, node, machine.instance_id, next_node)
+    return served.apply(lambda _: machine)
 
 
 def boot_disk(machine_type: str) -> gcp.compute.InstanceBootDiskInitializeParamsArgsDict:

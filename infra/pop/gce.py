@@ -9,8 +9,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from contract.shields import EDGE_PORT
-from infra.machines.gce import Admission, MachineArgs, admit, create_machine, zone
-from infra.machines.serving import before_the_next_is_replaced
+from infra.machines.gce import Admission, MachineArgs, admit, create_machine, when_it_serves, zone
 from infra.network import SUBNET_RANGES
 from infra.pop import EVERYONE, PopAddressesArgs, PopArgs, PopNode, Ports, pop_name
 from infra.pop.google_balancer import BalancedMachine
@@ -66,7 +65,7 @@ class GcePop(pulumi.ComponentResource):
         for number, node in enumerate(args.nodes):
             instances.append(self._machine(node, number, after))
             if number + 1 < len(args.nodes):
-                after = [self._served(instances[-1], node, args.nodes[number + 1])]
+                after = [when_it_serves(args.serving, node.name, instances[-1], args.nodes[number + 1].name)]
         self.machines = [
             BalancedMachine(node.name, instance.name, zone(args.region, number), _private_address(number))
             for number, (node, instance) in enumerate(zip(args.nodes, instances, strict=True))
@@ -101,15 +100,6 @@ class GcePop(pulumi.ComponentResource):
             destination_ranges=destinations,
             opts=pulumi.ResourceOptions(parent=self),
         )
-
-    def _served(
-        self, machine: gcp.compute.Instance, node: PopNode, next_node: PopNode
-    ) -> pulumi.Output[pulumi.Resource]:
-        """Returns an output that resolves to `machine` when the machine serves clients. Pulumi replaces the next
-        machine of the region only after that.
-        """
-        served = before_the_next_is_replaced(self._args.serving, node.name, machine.instance_id, next_node.name)
-        return served.apply(lambda _: machine)
 
     def _machine(
         self, node: PopNode, number: int, after: Sequence[pulumi.Output[pulumi.Resource]]

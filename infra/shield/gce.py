@@ -8,8 +8,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from contract.shields import EDGE_PORT, HEALTH_PORT
-from infra.machines.gce import Admission, MachineArgs, admit, create_machine, health_checkers
-from infra.machines.serving import before_the_next_is_replaced
+from infra.machines.gce import Admission, MachineArgs, admit, create_machine, health_checkers, when_it_serves
 from infra.shield import Node, ShieldArgs, node_names
 from infra.shield.user_data import render_user_data
 
@@ -32,7 +31,7 @@ class GceShield(pulumi.ComponentResource):
             address = gcp.compute.Address(
                 node, name=f"{args.prefix}-{node}", region=args.region, opts=pulumi.ResourceOptions(parent=self)
             )
-            after = [self._after(nodes[-1].name, before, node)] if before else []
+            after = [when_it_serves(args.boot.serving, nodes[-1].name, before, node)] if before else []
             before = self._machine(node, number, address, after)
             nodes.append(Node(node, args.region, "gcp", address.address))
         self.nodes = nodes
@@ -41,16 +40,6 @@ class GceShield(pulumi.ComponentResource):
     def _let_in(self, who: str, port: int, networks: pulumi.Input[Sequence[str]]) -> None:
         name = f"{self._args.region}-{who}"
         admit(Admission(name, f"{self._args.prefix}-{name}", port, networks), self._args.network, self)
-
-    def _after(self, node: str, machine: gcp.compute.Instance, next_node: str) -> pulumi.Output[pulumi.Resource]:
-        """Returns an output that resolves to `machine` when the machine serves requests. The next machine of the region
-        depends on this output, so Pulumi replaces it only then.
-
-        On Compute Engine, a new machine cannot take an address while the old machine has the address. Each machine is
-        therefore down during its replacement (docs/decisions/google-shield-addresses.md).
-        """
-        served = before_the_next_is_replaced(self._args.boot.serving, node, machine.instance_id, next_node)
-        return served.apply(lambda _: machine)
 
     def _machine(
         self,

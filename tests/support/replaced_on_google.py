@@ -1,0 +1,57 @@
+"""Tests the order in which a program creates or replaces the machines of a region on the emulated Compute Engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from emulation.gcp import in_process as google
+from emulation.providers import aws as emulated_aws
+from emulation.providers import gcp as emulated_gcp
+from emulation.providers.aws.clients import client
+from infra import polling
+from infra.machines.serving import ServingReports
+from tests.support.harness import deploy
+
+SERVING = ServingReports("/artifact-edge/test/serving", "us-east-1")
+
+
+def assert_the_second_machine_waits(
+    program: Callable[[], None], region: str, nodes: tuple[str, str], directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deploys `program`, which creates the machines `nodes` with the prefix `artifact-edge-test`, and exports their
+    addresses as `addresses`. Asserts that the second machine is created when the first one serves, and not earlier.
+    """
+    project = google.client(directory)
+    machines = f"/compute/v1/projects/test/zones/{region}-{{}}/instances/artifact-edge-test-{{}}"
+    waited: list[bool] = []
+
+    async def pause(seconds: float) -> None:
+        """Replaces `asyncio.sleep`, which the Pulumi program calls while it waits for the first machine. Checks that
+        the second machine does not exist yet. Then reports that the first machine serves clients.
+        """
+        waited.append(project.get(machines.format("c", nodes[1])).status_code == 404)
+        _report(nodes[0], project.get(machines.format("b", nodes[0])).json()["id"])
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(polling, "asyncio", SimpleNamespace(sleep=pause))
+    _report(nodes[1], "served before")
+    deployed = deploy(
+        program,
+        [*emulated_aws.handlers(), *emulated_gcp.handlers(lambda: project)],
+        [*emulated_aws.functions(), *emulated_gcp.functions(lambda: project)],
+        config={"aws:region": "us-east-1", "gcp:project": "test"},
+    )
+    assert waited == [True]
+    assert set(deployed.outputs["addresses"]) == set(nodes)
+    assert project.get(machines.format("c", nodes[1])).status_code == 200
+
+
+def _report(machine: str, instance_id: str) -> None:
+    client("ssm", {"region": SERVING.region}).put_parameter(
+        Name=SERVING.parameter(machine), Value=instance_id, Type="String", Overwrite=True
+    )
