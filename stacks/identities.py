@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import pulumi
 
@@ -11,26 +12,36 @@ from contract.shields import serving_parameters
 from infra.identity import AwsIdentityArgs, GcpIdentityArgs
 from infra.identity.aws import AwsIdentity
 from infra.identity.gcp import GcpIdentity
+from infra.identity.pop import PopIdentity
 from infra.machines.serving import ServingReports
 from stacks.config import Stack
 
+Role = TypeVar("Role", AwsIdentity, PopIdentity)
+
 
 @dataclass(frozen=True)
-class Identities:
-    """The cloud identities of shield machines. Machines on AWS have an IAM role. Machines on Google Cloud have a
-    service account, and assume the AWS role. `aws_policies` are the names of the policies that other components add to
-    the role.
+class MachineIdentities(Generic[Role]):
+    """The cloud identities of shield machines (regional caches), or of PoP machines. Machines on AWS have an IAM role.
+    Machines on Google Cloud have a service account, and assume the AWS role.
     """
 
-    aws: AwsIdentity
+    aws: Role
     gcp: GcpIdentity | None
-    aws_policies: list[pulumi.Output[str]] = field(default_factory=list["pulumi.Output[str]"])
 
     def of_machines_on(self, cloud: Cloud) -> pulumi.Output[str]:
-        """Returns the instance profile of shield machines on EC2, or the email of their service account on Compute
+        """Returns the instance profile of machines on EC2, or the email of the service account of machines on Compute
         Engine.
         """
         return self.gcp.email if self.gcp and cloud == "gcp" else self.aws.instance_profile
+
+
+@dataclass(frozen=True)
+class Identities(MachineIdentities[AwsIdentity]):
+    """The cloud identities of shield machines. `aws_policies` are the names of the policies that other components add
+    to the AWS role.
+    """
+
+    aws_policies: list[pulumi.Output[str]] = field(default_factory=list["pulumi.Output[str]"])
 
 
 def create_identities(stack: Stack) -> Identities:

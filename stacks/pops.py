@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 
 from contract.pops import GOOGLE_FRONT_ENDS, certificate_parameter
-from contract.regions import REGIONS, Cloud, nearest_first
+from contract.regions import REGIONS, nearest_first
 from contract.secrets import POP_SECRETS
 from contract.shields import EDGE_PORT
 from infra.dns.pops import PopDns, PopDnsArgs
@@ -49,7 +49,7 @@ from infra.shield import Node, host
 from stacks.config import Stack
 from stacks.config.sections import Pop
 from stacks.config.waf import waf_args
-from stacks.identities import serving_reports
+from stacks.identities import MachineIdentities, serving_reports
 from stacks.serverless import MetadataApi
 from stacks.storage import Objects
 
@@ -61,22 +61,6 @@ _EXAMPLE_ACCOUNT = "0" * 12
 
 ADDRESSES = {"aws": PopAddresses, "gcp": GcePopAddresses}
 ARCHITECTURE = {"aws": ec2.architecture, "gcp": gce.architecture}
-
-
-@dataclass(frozen=True)
-class PopIdentities:
-    """The cloud identities of PoP machines. Machines on AWS have an IAM role. Machines on Google Cloud have a service
-    account, and assume the AWS role.
-    """
-
-    aws: PopIdentity
-    gcp: GcpIdentity | None
-
-    def of_machines_on(self, cloud: Cloud) -> pulumi.Output[str]:
-        """Returns the instance profile of PoP machines on EC2, or the email of their service account on Compute
-        Engine.
-        """
-        return self.gcp.email if self.gcp and cloud == "gcp" else self.aws.instance_profile
 
 
 def create_pop_addresses(stack: Stack) -> Sequence[PopNode]:
@@ -176,7 +160,7 @@ def _create_network(stack: Stack, pop: Pop) -> Network:
     return AwsNetwork(name, NetworkArgs(pop.region, stack.prefix))
 
 
-def _create_identities(stack: Stack, metadata: Metadata) -> PopIdentities:
+def _create_identities(stack: Stack, metadata: Metadata) -> MachineIdentities[PopIdentity]:
     account = GcpIdentityArgs(stack.prefix, "pop", "PoP machines: assume their role on AWS")
     on_google = any(pop.cloud == "gcp" for pop in stack.config.pops)
     gcp = GcpIdentity("identity-pops-gcp", account) if on_google else None
@@ -189,7 +173,7 @@ def _create_identities(stack: Stack, metadata: Metadata) -> PopIdentities:
         serving=serving_reports(stack),
         gcp_service_accounts=[gcp.unique_id] if gcp else [],
     )
-    return PopIdentities(PopIdentity("identity-pops", args), gcp)
+    return MachineIdentities(PopIdentity("identity-pops", args), gcp)
 
 
 def _create_certificate(stack: Stack, identity: PopIdentity, dns: Dns) -> None:

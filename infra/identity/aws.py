@@ -11,6 +11,7 @@ import pulumi_aws as aws
 
 from infra import iam
 from infra.identity import AwsIdentityArgs
+from infra.identity.machine_role import create_machine_role
 
 _ROLE = "shield"
 
@@ -30,14 +31,13 @@ class AwsIdentity(pulumi.ComponentResource):
         super().__init__("artifact-edge:identity:AwsIdentity", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
-        role = aws.iam.Role(
+        role, self.role_arn = create_machine_role(
+            account,
             _ROLE,
-            name=f"{args.prefix}-shield",
-            description="Shield machines: read their own secret, and objects where buckets grant it",
-            assume_role_policy=pulumi.Output.all(account, *args.gcp_service_accounts).apply(
-                lambda known: iam.assumed_by_machines(iam.role_arn(known[0], f"{args.prefix}-shield"), known[1:])
-            ),
-            opts=child,
+            f"{args.prefix}-shield",
+            "Shield machines: read their own secret, and objects where buckets grant it",
+            args.gcp_service_accounts,
+            self,
         )
         policy = aws.iam.RolePolicy(
             _ROLE,
@@ -66,10 +66,4 @@ class AwsIdentity(pulumi.ComponentResource):
         self.policies = [policy.name, report.name]
         self.instance_profile = profile.name
         self.role_name = role.name
-        # A preview does not know the ARN that AWS returns for a new role. The program therefore builds the ARN from
-        # values that a preview knows, and the preview shows the policies that name the role. The policies still wait
-        # for the role, because AWS rejects a policy that names a missing principal.
-        self.role_arn = pulumi.Output.all(account, role.urn).apply(
-            lambda known: iam.role_arn(known[0], f"{args.prefix}-shield")
-        )
         self.register_outputs({"instance_profile": self.instance_profile, "role_arn": self.role_arn})

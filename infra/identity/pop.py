@@ -13,6 +13,7 @@ import pulumi_aws as aws
 
 from contract import edge_policies, tokens
 from infra import iam
+from infra.identity.machine_role import create_machine_role
 from infra.machines.serving import ServingReports
 from infra.pop import pop_name
 
@@ -53,14 +54,13 @@ class PopIdentity(pulumi.ComponentResource):
         super().__init__("artifact-edge:identity:PopIdentity", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
-        role = aws.iam.Role(
+        role, self.role_arn = create_machine_role(
+            account,
             _ROLE,
-            name=f"{args.prefix}-pop",
-            description="PoP machines: read their secrets, and what tokens may pull",
-            assume_role_policy=pulumi.Output.all(account, *args.gcp_service_accounts).apply(
-                lambda known: iam.assumed_by_machines(iam.role_arn(known[0], f"{args.prefix}-pop"), known[1:])
-            ),
-            opts=child,
+            f"{args.prefix}-pop",
+            "PoP machines: read their secrets, and what tokens may pull",
+            args.gcp_service_accounts,
+            self,
         )
         policy = aws.iam.RolePolicy(
             _ROLE,
@@ -78,10 +78,6 @@ class PopIdentity(pulumi.ComponentResource):
         )
         self.instance_profile = profile.name
         self.role_name = role.name
-        # A preview does not know the ARN of a new role, so the program builds it (infra/identity/aws.py).
-        self.role_arn = pulumi.Output.all(account, role.urn).apply(
-            lambda known: iam.role_arn(known[0], f"{args.prefix}-pop")
-        )
         self.policy = policy.name
         self.register_outputs({"instance_profile": self.instance_profile})
 
