@@ -39,26 +39,28 @@ def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
     """
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]
     place = ["--domain", config["artifact-edge:domain"], "--region", config["aws:region"]]
-    regions = {shield["region"] for shield in config["artifact-edge:shields"] if shield["cloud"] == "aws"}
-    for section, store in (("blobs", "s3"), ("metadata", "dynamodb")):
-        if config[f"artifact-edge:{section}"]["store"] == store:
-            regions |= {*config[f"artifact-edge:{section}"]["regions"]}
+    shields = {shield["region"] for shield in config["artifact-edge:shields"] if shield["cloud"] == "aws"}
+    kept = [
+        region
+        for section, store in (("blobs", "s3"), ("metadata", "dynamodb"))
+        if config[f"artifact-edge:{section}"]["store"] == store
+        for region in config[f"artifact-edge:{section}"]["regions"]
+    ]
+    regions = {*shields, *kept}
     replicas = [option for region in sorted(regions) for option in ("--replica", region)]
-    pops = [option for region in sorted(_pop_regions(config)) for option in ("--pop-replica", region)]
+    pops = [option for region in sorted(_pop_regions(config, kept)) for option in ("--pop-replica", region)]
     _run(sandbox, ["keys", "init", "--environment", stack, *place, *replicas, *pops])
 
 
-def _pop_regions(config: Mapping[str, Any]) -> set[str]:
+def _pop_regions(config: Mapping[str, Any], kept: Sequence[str]) -> set[str]:
     """Returns the AWS regions in which PoP machines read their secrets. Machines on AWS read them in their own region.
-    Machines on Google Cloud read them in the home region, and in a second region that holds objects or metadata.
+    Machines on Google Cloud read them in the home region, and in a second region of `kept`, the regions that hold
+    objects or metadata.
     """
     pops: list[Mapping[str, Any]] = config.get("artifact-edge:pops", [])
     regions = {pop["region"] for pop in pops if pop.get("cloud", "aws") == "aws"}
     if any(pop.get("cloud") == "gcp" for pop in pops):
-        kept = [config["aws:region"]]
-        for section in ("blobs", "metadata"):
-            kept += config[f"artifact-edge:{section}"]["regions"]
-        regions |= {*list(dict.fromkeys(kept))[:2]}
+        regions |= {*list(dict.fromkeys([config["aws:region"], *kept]))[:2]}
     return regions
 
 
