@@ -27,7 +27,8 @@ def add_to(app: Flask, store: StateStore) -> None:
             raise Refused(404, f"The resource '{scope}/{name}' was not found")
         # Compute Engine removes the endpoints of an instance that is deleted. They do not return with a new instance of
         # the same name.
-        kept = [each for each in found["endpoints"] if each["instanceId"] in instance_ids(project, zone).values()]
+        ids = instance_ids(project, zone).values()
+        kept = [each for each in found["endpoints"] if each["instanceId"] in ids]
         return scope, {**found, "endpoints": kept}
 
     def instance_ids(project: str, zone: str) -> dict[str, str]:
@@ -36,9 +37,10 @@ def add_to(app: Flask, store: StateStore) -> None:
 
     def attach(project: str, zone: str, name: str) -> Response:
         scope, group = group_of(project, zone, name)
+        ids = instance_ids(project, zone)
         for endpoint in _endpoints():
             expect_endpoint(known, zone, group, endpoint)
-            kept = {"endpoint": endpoint, "instanceId": instance_ids(project, zone)[endpoint["instance"]]}
+            kept = {"endpoint": endpoint, "instanceId": ids[endpoint["instance"]]}
             if kept not in group["endpoints"]:
                 group["endpoints"].append(kept)
         store.put(_KIND, scope, name, group)
