@@ -17,9 +17,8 @@ export async function fetchObject(
   conditions: Conditions,
   l1: L1,
 ): Promise<Response | undefined> {
-  const isPlain = isEmpty(conditions);
-  const first = await l1(route.key, method, isPlain ? {} : forwarded(conditions));
-  if (isPlain && first?.status === 200) return first;
+  const first = await l1(route.key, method, forwarded(conditions));
+  if (first?.status === 200 && isEmpty(conditions)) return first;
   if (first === undefined || !requiresWholeObject(conditions, first)) return applyConditions(conditions, first);
   await first.body?.cancel();
   return applyConditions(conditions, await l1(route.key, method, forwarded(conditions, true)));
