@@ -54,13 +54,12 @@ export class Feed<T> {
 
   /**
    * Returns the current document. If the isolate's document is too old, first fetches a new one. If this fetch fails,
-   * returns the isolate's document, however old it is. Never throws an error.
+   * returns the isolate's document, however old it is. Never throws an error. `started` is the current time.
    *
    * Each waiting request fetches the document itself. A request cannot wait for the fetch of another request, because
    * the runtime cancels a fetch when the request that started the fetch ends.
    */
-  async current(access: FeedAccess, now: () => number): Promise<Current<T>> {
-    const started = now();
+  async current(access: FeedAccess, now: () => number, started = now()): Promise<Current<T>> {
     const age = this.#age(started);
     if (age <= REFRESH_AGE_MILLISECONDS) return { document: this.#last?.document, age };
     const pause = started - this.#attempt;

@@ -106,8 +106,8 @@ async function serveProtected(
   const invalid = (): Response =>
     unauthorized(wanted.ecosystem, hostname, { scope, error: isBearer(header) ? "invalid_token" : undefined });
   if (!usable) return invalid();
-  const policies = currentOf(policiesFeed, bindings, ctx);
-  const sources = sourcesOf(bindings, ctx);
+  const policies = currentOf(policiesFeed, bindings, ctx, started);
+  const sources = sourcesOf(bindings, ctx, started);
   const holder = await entitlementOf(credential.digest, sources, started);
   if (!holder) {
     const refused = await tooManyFailures(request, wanted.ecosystem, bindings);
@@ -151,8 +151,10 @@ function ecosystemOf(wanted: Exclude<Route, { kind: "health" }>): Ecosystem | un
 }
 
 function issuerOf(request: Request, bindings: Bindings, ctx: ExecutionContext): Issuer {
-  const known = (digest: string): Promise<Entitlement | undefined> =>
-    entitlementOf(digest, sourcesOf(bindings, ctx), Date.now());
+  const known = (digest: string): Promise<Entitlement | undefined> => {
+    const now = Date.now();
+    return entitlementOf(digest, sourcesOf(bindings, ctx, now), now);
+  };
   const failed = (): Promise<Response | undefined> => tooManyFailures(request, "oci", bindings);
   return { key: bindings.TOKEN_SIGNING_KEY, service: bindings.HOSTNAME, entitlementOf: known, failed };
 }
@@ -161,26 +163,26 @@ function issuerOf(request: Request, bindings: Bindings, ctx: ExecutionContext): 
  * Returns the sources from which the worker learns what a token may do (tokens.ts). The function starts to read the
  * recent revocations at once, so that this read runs in parallel with the query of the key-value store.
  */
-function sourcesOf(bindings: Bindings, ctx: ExecutionContext): Sources {
-  const revocations = currentRevocations(bindings, ctx).then(({ document }) => document ?? NO_REVOCATIONS);
+function sourcesOf(bindings: Bindings, ctx: ExecutionContext, now: number): Sources {
+  const revocations = currentRevocations(bindings, ctx, now).then(({ document }) => document ?? NO_REVOCATIONS);
   return { store: bindings.ENTITLEMENTS, api: metadataApiOf(bindings), revocations, waitUntil: (work) => ctx.waitUntil(work) };
 }
 
-function currentRevocations(bindings: Bindings, ctx: ExecutionContext): Promise<Current<Revocations>> {
+function currentRevocations(bindings: Bindings, ctx: ExecutionContext, now: number): Promise<Current<Revocations>> {
   if (metadataApiOf(bindings) === undefined) return Promise.resolve({ document: NO_REVOCATIONS, age: 0 });
-  return currentOf(revocationsFeed, bindings, ctx);
+  return currentOf(revocationsFeed, bindings, ctx, now);
 }
 
 /**
  * Returns the current document of a feed, which the metadata API serves. The document is undefined for a stack without
  * a metadata API. Never throws an error.
  */
-function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionContext): Promise<Current<T>> {
+function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionContext, now: number): Promise<Current<T>> {
   if (metadataApiOf(bindings) === undefined) return Promise.resolve({ document: undefined, age: Infinity });
   // `entrypointsOf(ctx).Feeds` makes a new stub each time, and most requests fetch no feed document. The stub is
   // therefore made only when `fetch` is called.
   const access: FeedAccess = { fetch: (name) => fetchFeed(entrypointsOf(ctx).Feeds, name), waitUntil: (work) => ctx.waitUntil(work) };
-  return feed.current(access, Date.now);
+  return feed.current(access, Date.now, now);
 }
 
 /**
@@ -188,7 +190,11 @@ function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionContext):
  * policy and the newest advisories. Otherwise, the status is 503.
  */
 async function feedHealth(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
-  const [{ age }, policies] = await Promise.all([currentRevocations(bindings, ctx), currentOf(policiesFeed, bindings, ctx)]);
+  const now = Date.now();
+  const [{ age }, policies] = await Promise.all([
+    currentRevocations(bindings, ctx, now),
+    currentOf(policiesFeed, bindings, ctx, now),
+  ]);
   const headers = { "cache-control": "no-store", ...(Number.isFinite(age) && { "server-timing": `feed;dur=${age}` }) };
   if (age > OUTAGE_MILLISECONDS) return new Response("recent revocations are not known here\n", { status: 503, headers });
   const read = readerOf(l1Of({ request, bindings, ctx }, DEFAULT_FLAGS)());

@@ -1,2 +1,0 @@
-// TypeScript reads siphash.d.ts in place of this file, and therefore not the source of the package, which is not strict.
-export { default } from "siphash/lib/siphash13-double.js";
