@@ -156,18 +156,19 @@ async function object({ wanted, request, grants }: AuthorizedRequest, l1: L1, fo
   const conditions = isCut ? {} : conditionsOf(method, request.headers);
   const answer = await fetchObject(wanted, method, conditions, l1);
   if (answer === undefined) return withoutShield(wanted);
-  if (answer.status === 404) {
+  const { status } = answer; // read once, because each read calls into the runtime
+  if (status === 404) {
     await answer.body?.cancel();
     if (wanted.search !== undefined) return searchResponse(undefined, wanted.search, grants, request.method);
     if (wanted.list !== undefined && wanted.absent === undefined) return listResponse(request, wanted.name, wanted.list, undefined);
     return absent(wanted, 404, "no such object");
   }
-  if (answer.status === 412) return failure(wanted.ecosystem, 412, `${wanted.name}: this is not the version that the request requires`);
-  if (answer.status === 416) {
+  if (status === 412) return failure(wanted.ecosystem, 412, `${wanted.name}: this is not the version that the request requires`);
+  if (status === 416) {
     const headers = { "content-range": answer.headers.get("content-range") ?? "bytes */*" };
     return failure(wanted.ecosystem, 416, `${wanted.name}: the object has no such bytes`, headers);
   }
-  const isReady = answer === found.inMemory || isForClients(answer);
+  const isReady = answer === found.inMemory || (status === 200 && isForClients(answer));
   const whole = isReady ? answer : clientResponse(wanted, answer, Date.now() - started);
   if (wanted.list !== undefined) return listResponse(request, wanted.name, wanted.list, whole);
   if (wanted.search !== undefined) return searchResponse(whole, wanted.search, grants, request.method);

@@ -62,12 +62,12 @@ function isFinished({ headers }: Pick<Response, "headers">): boolean {
 }
 
 /**
- * Returns whether the worker can send an answer of L1, the cache at the edge, to the client unchanged. The answer must
- * be a hit with the status 200, and the copy in L1 must have the headers for clients. The function recognizes such a
- * copy by the directive `private`, which no other copy has.
+ * Returns whether the worker can send a whole object from L1, the cache at the edge, to the client unchanged. The answer
+ * must be a hit, and the copy in L1 must have the headers for clients. The function recognizes such a copy by the
+ * directive `private`, which no other copy has.
  */
-export function isForClients({ status, headers }: Answer): boolean {
-  return status === 200 && headers.get("cf-cache-status") === "HIT" && headers.get("cache-control")?.startsWith(PRIVATE) === true;
+export function isForClients({ headers }: Pick<Response, "headers">): boolean {
+  return headers.get("cf-cache-status") === "HIT" && headers.get("cache-control")?.startsWith(PRIVATE) === true;
 }
 
 function timing(milliseconds: number): string {
