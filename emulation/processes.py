@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,11 +22,22 @@ from emulation.layout import LOOPBACK_VARIABLE, Sandbox
 # seconds.
 _START_SECONDS = 120.0
 
+# The name of an environment variable with the path of the Python interpreter that runs the emulated clouds and the
+# Pulumi programs. The tests set it to an interpreter that starts faster (tests/support/forked_python).
+INTERPRETER_VARIABLE = "EMULATION_INTERPRETER"
+
 
 class ProcessError(Exception):
     """Raised when a process of the sandbox (emulated clouds) does not start. The error's message names the process and
     its log file.
     """
+
+
+def interpreter() -> str:
+    """Returns the path of the Python interpreter that runs the emulated clouds and the Pulumi programs. Unless the
+    environment names another one, this is the interpreter of this process.
+    """
+    return os.environ.get(INTERPRETER_VARIABLE, sys.executable)
 
 
 def start(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -88,7 +87,7 @@ def _start(sandbox: Sandbox, service: Service) -> None:
     processes.start(
         sandbox,
         service.name,
-        [sys.executable, "-m", f"emulation.{service.name}", "--directory", sandbox.directory],
+        [processes.interpreter(), "-m", f"emulation.{service.name}", "--directory", sandbox.directory],
         env=cloud_environment(sandbox, {}),
         cwd=IMPORT_ROOT,
         ready=None if answers is None else lambda: answers(sandbox),

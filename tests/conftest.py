@@ -58,7 +58,20 @@ def _made_once() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
 
 
 @pytest.fixture(scope="session")
-def up() -> Iterator[Up]:
+def forked_python() -> Iterator[None]:
+    """Runs the emulated clouds and the Pulumi programs of the whole test session with an interpreter that need not
+    import the clouds' SDKs.
+    """
+    from emulation.processes import INTERPRETER_VARIABLE
+    from tests.support.forked_python import forked_python
+
+    with forked_python() as interpreter, pytest.MonkeyPatch.context() as environment:
+        environment.setenv(INTERPRETER_VARIABLE, str(interpreter))
+        yield
+
+
+@pytest.fixture(scope="session")
+def up(forked_python: None) -> Iterator[Up]:
     """Yields a sandbox (emulated clouds, machines and clients) that runs in a temporary directory, as `make up` starts
     it.
     """

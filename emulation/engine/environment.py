@@ -16,7 +16,7 @@ from emulation.edge_access import edge_environment
 from emulation.engine.find import PYTHON_VARIABLE, PYTHONPATH_VARIABLE, Engine
 from emulation.layout import IMPORT_ROOT, POSTGRES_PORT, SPANNER_USER, Sandbox
 from emulation.pki import write_public_authorities
-from emulation.processes import listening
+from emulation.processes import interpreter, listening
 
 
 def forget_other_clouds() -> None:
@@ -58,7 +58,7 @@ def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> 
     state.parent.chmod(0o700)
     return {
         "PATH": os.pathsep.join(search),
-        PYTHON_VARIABLE: sys.executable,
+        PYTHON_VARIABLE: interpreter(),
         PYTHONPATH_VARIABLE: str(IMPORT_ROOT),
         # The parameter `metadata=skip` makes the Pulumi engine write no attribute files beside the state files. The
         # engine does not write attribute files atomically, and an empty attribute file makes the state unreadable

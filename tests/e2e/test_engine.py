@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -36,14 +35,14 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         processes.start(
             sandbox,
             "aws",
-            [sys.executable, "-m", "emulation.aws", "--directory", sandbox.directory],
+            [processes.interpreter(), "-m", "emulation.aws", "--directory", sandbox.directory],
             ready=lambda: processes.listening(sandbox.aws_address, AWS_PORT),
             timeout=120,
         )
         processes.start(
             sandbox,
             "providers",
-            [sys.executable, "-m", "emulation.providers", "--directory", sandbox.directory],
+            [processes.interpreter(), "-m", "emulation.providers", "--directory", sandbox.directory],
             env=aws_environment,
             ready=lambda: bool(provider_ports(sandbox)),
             timeout=120,

@@ -4,7 +4,6 @@ AWS then checks the role's permissions for each request of the provider.
 
 from __future__ import annotations
 
-import sys
 from typing import Any, cast
 
 import boto3
@@ -39,7 +38,7 @@ def restart_provider(sandbox: TemporarySandbox, role: str) -> None:
     processes.start(
         sandbox.clouds,
         "providers",
-        [sys.executable, "-m", "emulation.providers", "--directory", sandbox.clouds.directory],
+        [processes.interpreter(), "-m", "emulation.providers", "--directory", sandbox.clouds.directory],
         env={**cloud_environment(sandbox.clouds, {}), **credentials},
         cwd=IMPORT_ROOT,
         ready=lambda: bool(provider_ports(sandbox.clouds)),

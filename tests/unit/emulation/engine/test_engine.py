@@ -146,6 +146,19 @@ def test_an_engine_without_its_environment_says_what_to_do(tmp_path: Path) -> No
     ]
 
 
+def test_pulumi_programs_run_with_the_interpreter_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interpreter = tmp_path / "python"
+    interpreter.write_text('#!/bin/sh\necho "$@"\n')
+    interpreter.chmod(0o755)
+    monkeypatch.setenv("EMULATION_INTERPRETER", str(interpreter))
+    engine = find.Engine(tmp_path / "pulumi")
+    prepared = environment.engine_environment(engine, Sandbox(directory=tmp_path / "sandbox"), passphrase="any")
+    host = subprocess.run([find.write_language_host(tmp_path), "127.0.0.1:1"], env=prepared, stdout=subprocess.PIPE)
+    assert host.stdout == b"-m emulation.engine.language_host 127.0.0.1:1\n"
+
+
 def test_the_language_host_ends_with_its_engine(tmp_path: Path) -> None:
     """Checks that the language host ends after its Pulumi engine was killed. The language host detects this when the
     port of the engine is closed.

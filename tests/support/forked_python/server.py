@@ -1,0 +1,122 @@
+"""Imports the SDKs of Pulumi and the clouds once, and then forks for each request: `python -m … DESCRIPTOR`.
+
+DESCRIPTOR is the file descriptor of a Unix socket that listens for requests. A request has the name of the module to
+run, its arguments, the working directory and the environment variables. When the server's standard input ends, the
+server kills the forks that still run, and ends.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from moto.moto_api._internal import mock_random
+
+_ROOT = Path(__file__).parents[3]
+_FORKS = get_context("fork")
+# The maximum size of a request in bytes. Most of a request is the environment variables.
+_REQUEST_BYTES = 1 << 20
+
+
+def main() -> None:
+    _import_sdks()
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    forks: dict[socket.socket, BaseProcess] = {}
+    stdin = sys.stdin.fileno()
+    ready: set[Any] = set()
+    while stdin not in ready:
+        if listener in ready:
+            client, _ = listener.accept()
+            request, streams, _, _ = socket.recv_fds(client, _REQUEST_BYTES, 2)
+            if request:  # the client has not been killed yet
+                forks[client] = _start(client, json.loads(request), streams, [listener, *forks])
+        for client, process in list(forks.items()):
+            # A client sends nothing after its request, so its socket becomes readable when the client has been killed.
+            if client in ready or process.sentinel in ready:
+                _end(forks.pop(client), client)
+        ready = {*wait([stdin, listener, *forks, *(process.sentinel for process in forks.values())])}
+    for client, process in forks.items():
+        _end(process, client)
+
+
+def _import_sdks() -> None:
+    """Imports the emulated clouds, and then forgets the modules of this repository among the imported ones. Each fork
+    imports these modules again, from its own directory, as any other process does.
+    """
+    gc.disable()
+    providers: Any = importlib.import_module("emulation.providers.server")
+    for cloud in providers.CLOUDS:
+        providers.provider(cloud)
+    for name in ("emulation.aws.server", "emulation.engine.language_host"):
+        importlib.import_module(name)
+    for name, module in list(sys.modules.items()):
+        path = Path(getattr(module, "__file__", None) or "/")
+        if name != "__main__" and path.is_relative_to(_ROOT) and not path.is_relative_to(_ROOT / ".venv"):
+            del sys.modules[name]
+    # Without a new seed, the emulated AWS of each sandbox would choose the same IDs.
+    os.register_at_fork(after_in_child=mock_random.seed)
+    # All objects of the SDKs live until the process ends. The garbage collector of the forks need not look at them.
+    gc.freeze()
+    gc.enable()
+
+
+def _start(
+    client: socket.socket, request: Mapping[str, Any], streams: Sequence[int], others: Sequence[socket.socket]
+) -> BaseProcess:
+    """Starts the fork that a client asks for. The fork writes to `streams`, and closes the sockets in `others`."""
+    process = _FORKS.Process(target=_run, args=(client, request, streams, others))
+    process.start()
+    for stream in streams:
+        os.close(stream)
+    return process
+
+
+def _run(
+    client: socket.socket, request: Mapping[str, Any], streams: Sequence[int], others: Sequence[socket.socket]
+) -> None:
+    """Runs the requested module in this process, as `python -m` would run it."""
+    os.setsid()
+    client.send(str(os.getpid()).encode())
+    for used in (client, *others):
+        used.close()
+    for number, stream in enumerate(streams, start=1):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(request["directory"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    module, *arguments = request["command"]
+    imported_from = request["environment"].get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:1] = [request["directory"], *filter(None, imported_from)]
+    sys.argv = [module, *arguments]
+    Path("/proc/self/comm").write_text(module.removeprefix("emulation."))  # the name that ps and top show
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _end(process: BaseProcess, client: socket.socket) -> None:
+    """Kills a fork with its process group, unless it has already ended. Tells its client the exit status."""
+    if process.exitcode is None:
+        process.kill()
+        with suppress(ProcessLookupError):  # the fork has made no process group yet
+            os.killpg(process.pid or 0, signal.SIGKILL)
+    process.join()
+    with suppress(OSError):  # the client has been killed
+        client.send(str(process.exitcode).encode())
+    client.close()
+
+
+if __name__ == "__main__":
+    main()
