@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from emulation.layout import Sandbox
+from emulation.machines import refusals
 from emulation.machines.cloud_init import UserDataError
 from emulation.machines.instance import BootError, Instance
 from emulation.machines.machine import Machine, forget, machine_directory
@@ -32,6 +33,7 @@ class Hypervisor:
         self._report = report
         self._machines: dict[str, Machine] = {}
         self._refused: dict[str, str] = {}
+        refusals.forget_all(sandbox)
 
     def reconcile(self) -> None:
         """Boots new virtual machines, reboots machines whose address or user data changed, and removes machines that no
@@ -57,8 +59,10 @@ class Hypervisor:
             machine.boot()
         except (BootError, UnitError, UserDataError) as error:
             self._refused[instance.id] = instance.generation
+            refusals.record(self._sandbox, instance.address, str(error))
             self._report(f"{instance.id} does not boot: {error}")
         else:
+            refusals.forget(self._sandbox, instance.address)
             self._machines[instance.id] = machine
 
     def _known(self) -> set[str]:

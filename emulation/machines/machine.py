@@ -21,10 +21,11 @@ from emulation.machines.supervisor import Alarm, Report, Supervisor
 from emulation.pki import public_authorities
 
 # The maximum length of a Unix socket's path in bytes (unix(7): 108 bytes with the final zero byte). The limit applies
-# to the sockets that Traffic Server creates below the directory of an emulated machine, because the path of this
-# directory can be long.
+# to the sockets that programs create below the directory of an emulated machine, because the path of this directory can
+# be long. The first socket is Traffic Server's on a shield (a regional cache), and the second is workerd's on a PoP.
 _SOCKET_PATH_LIMIT = 107
 _LONGEST_SOCKET = "run/artifact-edge/processerver.sock"
+_LONGEST_SOCKET_WITH_USERS = "run/artifact-edge/sockets/decisions-0.sock"
 
 
 class Machine:
@@ -109,12 +110,7 @@ class Machine:
         return commands.enabled
 
     def _check_place(self) -> None:
-        socket = self._place.root / _LONGEST_SOCKET
-        if len(os.fsencode(socket)) > _SOCKET_PATH_LIMIT:
-            raise BootError(
-                f"{socket} is longer than a Unix socket's name may be ({_SOCKET_PATH_LIMIT}); "
-                "use a sandbox directory with a shorter path"
-            )
+        self._check_socket(_LONGEST_SOCKET)
         self._place.root.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             closed = [path for path in self._place.root.parents if not path.stat().st_mode & 0o001]
@@ -122,6 +118,14 @@ class Machine:
                 raise BootError(
                     f"services that give up root cannot enter {closed[-1]}; chmod o+x it, or put the sandbox elsewhere"
                 )
+
+    def _check_socket(self, name: str) -> None:
+        socket = self._place.root / name
+        if len(os.fsencode(socket)) > _SOCKET_PATH_LIMIT:
+            raise BootError(
+                f"{socket} is longer than a Unix socket's name may be ({_SOCKET_PATH_LIMIT}); "
+                "use a sandbox directory with a shorter path"
+            )
 
     def _write_instance_id(self) -> None:
         """Writes the file in which cloud-init stores the instance ID (cloud-init, "Important directories")."""
@@ -139,6 +143,7 @@ class Machine:
         """Provides what a machine on EC2 gets from its image, its network and its host, but an emulated machine lacks:
         the command systemctl, the public certificate authorities, workerd, and a DNS resolver.
         """
+        self._check_socket(_LONGEST_SOCKET_WITH_USERS)
         root = self._place.root
         command = root / "usr/local/sbin/systemctl"
         command.parent.mkdir(parents=True, exist_ok=True)

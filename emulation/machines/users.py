@@ -36,10 +36,9 @@ def add_system_user(root: Path, name: str, name_server: str) -> None:
     """Adds a user and a group with the same name to a machine, as `adduser --system --group --no-create-home` does. An
     existing user stays as it is. `name_server` is the address of the machine's DNS resolver.
 
-    Raises UsersError unless root runs the sandbox.
+    Raises UsersError unless root runs the sandbox and may make mount namespaces.
     """
-    if os.geteuid() != 0:
-        raise UsersError(f"only root can run a machine with a user of its own ({name})")
+    _check_root(root, name)
     passwd, group, resolver = (root / file for file in _FILES)
     passwd.parent.mkdir(parents=True, exist_ok=True)
     users, groups = (file if file.exists() else Path("/etc") / file.name for file in (passwd, group))
@@ -49,6 +48,21 @@ def add_system_user(root: Path, name: str, name_server: str) -> None:
         passwd.write_text(f"{users_text}{name}:x:{number}:{number}::/nonexistent:/usr/sbin/nologin\n")
         group.write_text(f"{groups_text}{name}:x:{number}:\n")
     resolver.write_text(f"nameserver {name_server}\n")
+
+
+def _check_root(root: Path, name: str) -> None:
+    """Raises UsersError unless this process can run programs as the user `name` of an emulated machine. The error's
+    message contains the remedy.
+    """
+    if os.geteuid() != 0:
+        raise UsersError(f"only root can run a machine with a user of its own ({name}); start the sandbox as root")
+    command = ["unshare", "--mount", "--", "mount", "--bind", str(root), str(root)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise UsersError(
+            f"a machine with a user of its own ({name}) needs a mount namespace, which root cannot make here: "
+            f"{result.stderr.strip()}; containers need the capability SYS_ADMIN for it"
+        )
 
 
 def has_own_users(root: Path) -> bool:

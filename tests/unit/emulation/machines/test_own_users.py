@@ -6,6 +6,7 @@ namespace, and its programs control these services. Other tests run such a machi
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import pytest
 import yaml
 
 from emulation.layout import Sandbox
+from emulation.machines import refusals
 from emulation.machines.hypervisor import Hypervisor
 from emulation.machines.instance import Instance
 from emulation.machines.machine import stop
@@ -257,3 +259,52 @@ def test_a_command_that_fails_on_a_real_machine_is_refused(command: list[str], p
     with host({"/etc/tmpfiles.d/b.conf": "L /run/a - - - - /b\n"}, command) as machine:
         machine.tend()
         assert problem in machine.reports[-1]
+
+
+def test_a_machine_with_a_user_does_not_boot_without_root_and_the_reason_is_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with host(TEMPORARY, ADD_USER) as machine, monkeypatch.context() as other_user:
+        other_user.setattr(os, "geteuid", lambda: 1000)
+        machine.tend()
+        found = refusals.reason(machine.sandbox, machine.instance.address)
+        assert found == "only root can run a machine with a user of its own (artifact-edge); start the sandbox as root"
+        assert any(found in line for line in machine.reports)
+
+
+@needs_root
+def test_root_without_mount_namespaces_cannot_run_a_machine_with_a_user() -> None:
+    program = (
+        "import sys; from pathlib import Path; from emulation.machines import users; "
+        "users.add_system_user(Path(sys.argv[1]), 'artifact-edge', '127.0.0.1')"
+    )
+    without = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "--"]
+    with enterable_directory() as directory:
+        command = [*without, sys.executable, "-c", program, directory]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "UsersError: a machine with a user of its own (artifact-edge) needs a mount namespace" in result.stderr
+    assert "containers need the capability SYS_ADMIN" in result.stderr
+
+
+@needs_root
+@pytest.mark.parametrize(("spare", "boots"), [(0, True), (-1, False)])
+def test_a_machine_whose_workers_could_not_create_their_sockets_does_not_boot(spare: int, boots: bool) -> None:
+    with host(TEMPORARY, ADD_USER) as machine:
+        below = machine.sandbox.directory / "x"
+        length = len(str(below / "machines/i-1/root/run/artifact-edge/sockets/decisions-0.sock"))
+        long = below.with_name("x" * (1 + 107 - length - spare))
+        other = Host(Sandbox(directory=long, loopback=LOOPBACK), machine.instance)
+        try:
+            other.tend()
+            assert (refusals.reason(other.sandbox, machine.instance.address) == "") is boots, other.reports
+            assert boots or "use a sandbox directory with a shorter path" in other.reports[-1]
+        finally:
+            stop(other.sandbox, machine.instance.id)
+
+
+@needs_root
+def test_the_reason_is_forgotten_when_the_machine_boots() -> None:
+    with host(TEMPORARY, ADD_USER) as machine:
+        refusals.record(machine.sandbox, machine.instance.address, "it did not boot")
+        machine.tend()
+        assert refusals.reason(machine.sandbox, machine.instance.address) == "", machine.reports
