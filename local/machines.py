@@ -36,7 +36,8 @@ def _stopped(sandbox: Sandbox, outputs: Mapping[str, Any]) -> Iterator[tuple[Any
         {"Name": "instance-state-name", "Values": ["stopping", "stopped"]},
         {"Name": "tag:environment", "Values": [outputs["environment"]]},
     ]
-    for region in sorted({shield["region"] for shield in outputs["shields"] if shield["cloud"] == "aws"}):
+    nodes = [*outputs["shields"], *outputs.get("pops", [])]
+    for region in sorted({node["region"] for node in nodes if node["cloud"] == "aws"}):
         ec2 = session.client("ec2", region_name=region, endpoint_url=sandbox.aws_url)
         for reservation in ec2.describe_instances(Filters=filters)["Reservations"]:
             for instance in reservation["Instances"]:
