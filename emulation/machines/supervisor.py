@@ -210,11 +210,12 @@ class Alarm:
     def __init__(self, timer: systemd.Timer, keeper: Supervisor) -> None:
         self._timer = timer
         self._supervisor = keeper
-        self._due = time.monotonic() + timer.after
+        self._due = [time.monotonic() + seconds for seconds in timer.after]
 
     def tend(self) -> None:
-        if time.monotonic() >= self._due:
-            self._due = time.monotonic() + self._timer.every
+        now = time.monotonic()
+        if now >= self._due[0]:
+            self._due = [due for due in self._due if due > now] or [now + self._timer.every]
             self._supervisor.run_once()
 
 

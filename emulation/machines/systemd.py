@@ -109,13 +109,13 @@ class Service:
 
 @dataclass(frozen=True)
 class Timer:
-    """A systemd timer unit, which starts its service `after` seconds after the timer itself was started, and then every
-    `every` seconds.
+    """A systemd timer unit. It starts its service at each of the times `after`, in seconds since its start. Afterwards,
+    it starts the service every `every` seconds.
     """
 
     name: str
     service: str
-    after: float
+    after: tuple[float, ...]
     every: float
 
 
@@ -159,10 +159,12 @@ def parse_service(name: str, text: str) -> Service:
 
 def parse_timer(name: str, text: str) -> Timer:
     values = _directives(name, text, "Timer")
+    if not values["OnActiveSec"]:
+        raise UnitError(f"{name}: a timer without OnActiveSec is not supported")
     return Timer(
         name=name,
         service=f"{name.removesuffix('.timer')}.service",
-        after=_seconds(name, _last(values, "OnActiveSec", "0")),
+        after=tuple(sorted(_seconds(name, each) for each in values["OnActiveSec"])),
         every=_seconds(name, _last(values, "OnUnitActiveSec", "0")),
     )
 

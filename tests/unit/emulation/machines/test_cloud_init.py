@@ -4,7 +4,10 @@ a message that names the key.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -14,6 +17,7 @@ from emulation.machines import cloud_init, systemd
 from emulation.machines.hypervisor import Hypervisor
 from emulation.machines.instance import Instance
 from emulation.machines.substitutions import SUBSTITUTIONS, Place, substituted
+from emulation.machines.supervisor import Alarm
 from emulation.machines.systemd import Command
 from tests.support.enterable_directory import enterable_directory
 
@@ -100,8 +104,28 @@ def test_an_unknown_directive_is_refused(old: str, new: str, problem: str) -> No
 
 
 def test_timer_is_read() -> None:
-    timer = systemd.parse_timer("x.timer", "[Timer]\nOnActiveSec=90s\nOnUnitActiveSec=2min\n[Install]\nWantedBy=a\n")
-    assert (timer.service, timer.after, timer.every) == ("x.service", 90.0, 120.0)
+    timer = systemd.parse_timer(
+        "x.timer", "[Timer]\nOnActiveSec=90s\nOnActiveSec=3s\nOnUnitActiveSec=2min\n[Install]\nWantedBy=a\n"
+    )
+    assert (timer.service, timer.after, timer.every) == ("x.service", (3.0, 90.0), 120.0)
+
+
+def test_a_timer_that_never_starts_is_refused() -> None:
+    with pytest.raises(systemd.UnitError, match=r"x\.timer: a timer without OnActiveSec is not supported"):
+        systemd.parse_timer("x.timer", "[Timer]\nOnUnitActiveSec=2min\n")
+
+
+def test_a_timer_runs_its_service_at_each_time_after_its_start_and_then_regularly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, ran = [100.0], list[float]()
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    service: Any = SimpleNamespace(run_once=lambda: ran.append(now[0] - 100))
+    alarm = Alarm(systemd.Timer("x.timer", "x.service", (2.0, 4.0), 10.0), service)
+    for _ in range(26):
+        alarm.tend()
+        now[0] += 1
+    assert ran == [2, 4, 14, 24]
 
 
 @pytest.fixture
