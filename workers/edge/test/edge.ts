@@ -199,7 +199,9 @@ before(async () => {
       return answerFeed(response, revocations);
     }
     apiRequests.push({ signature: String(signature), body, authorization });
-    const known = records.get(digest ?? "");
+    // The database has each token that the store has. On a busy machine, the store can take longer to answer than the
+    // worker waits, and the worker then queries the API.
+    const known = records.get(digest ?? "") ?? entries.get(`token:${digest}`);
     const working = known === undefined ? 404 : 200;
     const status = host !== "abc.lambda-url.us-east-1.on.aws" ? 530 : stub.apiStatus === 200 ? working : stub.apiStatus;
     response.writeHead(status).end(known);
