@@ -68,7 +68,7 @@ def wait(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) -> None:
 def _outcome(sandbox: Sandbox, check: Check, deadline: float) -> str:
     """Waits until a check passes, and returns a line for the user. Raises NotHealthy when the check does not pass."""
     while not check.healthy():
-        reason = refusals.reason(sandbox, check.machine)
+        reason = refusals.reason(sandbox, check.machine) if check.machine else ""
         if reason and check.optional:
             return f"{check.name} is left out, so DNS leads all clients to Cloudflare: {reason}"
         if reason:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emulation.layout import Sandbox
+from emulation.layout import CLIENT_LOCATIONS, Sandbox
 from emulation.machines import refusals
 from local import health
 
@@ -39,6 +39,13 @@ def test_an_own_pop_that_boots_must_answer(sandbox: Sandbox) -> None:
     with pytest.raises(health.NotHealthy, match="own PoP pop-us-east-1-0 does not answer"):
         health.wait(sandbox, WITH_POP, print)
     assert health.unhealthy(sandbox, WITH_POP) == ["own PoP pop-us-east-1-0"]
+
+
+def test_an_edge_that_does_not_answer_ends_the_wait(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "CLIENT_LOCATIONS", CLIENT_LOCATIONS)
+    refusals.record(sandbox, POP, "only root can run it")
+    with pytest.raises(health.NotHealthy, match="edge from us-east does not answer"):
+        health.wait(sandbox, {**NETWORK, "shields": []}, print)
 
 
 def test_a_shield_that_cannot_boot_ends_the_wait_with_the_reason(sandbox: Sandbox) -> None:
