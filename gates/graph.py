@@ -122,25 +122,29 @@ class Graph:
         sources = self._apis() if token == "cold" else [*self._key_values(), *self._apis()]  # noqa: S105
         needs.append(Need(f"source of {token} tokens", sources or self._key_values()))
         if objects:
-            listed = [shield for worker in self._of_type(":WorkersScript") for shield in self._bound_shields(worker)]
-            needs.append(Need("shield", self._shields(listed)))
+            needs.append(Need("shield", self._shields(self._bound_shields())))
         return Part("Cloudflare", frozenset({"edge:cloudflare", "dns:cloudflare"}), needs)
 
     def _pop(self, machine: Resource, token: Token, objects: bool) -> Part:
         """Returns a machine of our own PoPs as a part of the fault tree, with the resources that the machine needs to
         answer clients. The machine reads token records from a replica of the metadata table. If the replica lacks
         a record, the machine sends a request to the metadata API.
+
+        The user data of a new machine is not known before the metadata API exists. Until then, the machine counts as
+        one that uses the shields (regional caches) of the edge worker.
         """
         program = user_data.program(machine)
         regions = user_data.table_regions(program)
         tables = [] if token == "cold" else [table for region in regions for table in self._tables(region)]  # noqa: S105
         needs = [Need(f"source of {token} tokens", [*tables, *self._apis()])]
         if objects:
-            needs.append(Need("shield", self._shields(user_data.shields(program))))
+            listed = user_data.shields(program) if program else self._bound_shields()
+            needs.append(Need("shield", self._shields(listed)))
         return Part(machine.label, self._losses_of(machine) | {"edge:own"}, needs)
 
-    def _bound_shields(self, worker: Resource) -> list[dict[str, Any]]:
-        return [shield for binding in _bindings(worker) for shield in user_data.shields(str(binding.get("text", "")))]
+    def _bound_shields(self) -> list[dict[str, Any]]:
+        bindings = (binding for worker in self._of_type(":WorkersScript") for binding in _bindings(worker))
+        return [shield for binding in bindings for shield in user_data.shields(str(binding.get("text", "")))]
 
     def _key_values(self) -> list[Part]:
         return [

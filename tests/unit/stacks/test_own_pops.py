@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any, get_args
 
 import pulumi_aws as aws
@@ -26,6 +27,10 @@ NODES = ["pop-eu-west-1-0", "pop-us-west-2-0", "pop-us-west-2-1"]
 
 def deployment() -> Deployment:
     return first_up("local", WITH_POPS)
+
+
+def without_pops() -> Deployment:
+    return first_up("local", {"pops": []})
 
 
 def machines() -> dict[str, Any]:
@@ -60,7 +65,7 @@ def test_each_machine_reports_under_its_own_name_and_the_next_one_of_the_region_
 
 
 def test_a_stack_without_pops_has_no_resource_of_them() -> None:
-    assert not [each for each in first_up("local").resources if ":pop:" in each.urn or "pop-" in each.name]
+    assert not [each for each in without_pops().resources if ":pop:" in each.urn or "pop-" in each.name]
 
 
 def test_the_stack_meets_the_policies_and_has_a_price() -> None:
@@ -69,7 +74,7 @@ def test_the_stack_meets_the_policies_and_has_a_price() -> None:
     found = {name: findings(name, registered, given.get(name)) for name in NAMES}
     assert {name: each for name, each in found.items() if each} == {}
     resources = [Resource(each.type, each.name, each.outputs) for each in deployment().resources]
-    without = [Resource(each.type, each.name, each.outputs) for each in first_up("local").resources]
+    without = [Resource(each.type, each.name, each.outputs) for each in without_pops().resources]
     # The stack's own PoPs add three EC2 machines (i4i.large), which cost about 380 dollars a month, and some cheaper
     # resources.
     assert 350 < estimate(resources).total - estimate(without).total < 600
@@ -189,7 +194,7 @@ def test_the_output_names_the_networks_with_their_weights() -> None:
     cloudflare = {"name": "cloudflare", "weight": 100, "target": "artifact-edge-local.artifact-edge-zone.test"}
     own = {"name": "own", "weight": 0, "target": "pops.artifact-edge.test"}
     assert deployment().outputs["networks"] == [cloudflare, own]
-    assert first_up("local").outputs["networks"] == [cloudflare]
+    assert without_pops().outputs["networks"] == [cloudflare]
 
 
 @pytest.mark.parametrize(
@@ -332,6 +337,16 @@ def test_clients_read_packages_over_the_other_network(lost: list[str], routing: 
     title = f"loss of {' and '.join(lost)}: "
     unsaid = f"{title}nothing is said of it"
     assert [each for each in findings if each.startswith(title) and not each.startswith(unsaid)] == []
+
+
+def test_a_first_preview_knows_that_clients_read_packages_over_the_own_network() -> None:
+    """In a first preview, the user data of PoP machines is not known, because it contains the metadata API's URL."""
+    graph = [
+        replace(each, inputs={**each.inputs, "userDataBase64": None}) if each.name in NODES else each
+        for each in resources_of_gates(deployment())
+    ]
+    findings = prove(graph, Statements(survives=[Survived(all=["edge:cloudflare"])])).findings
+    assert not [each for each in findings if "no edge network" in each], findings
 
 
 def test_without_the_default_of_geolocation_some_clients_need_cloudflare() -> None:
