@@ -28,7 +28,7 @@ FIELDS = {"time", "method", "path", "status", "bytes", "cache", "ms"}
 
 def machines(up: Up) -> list[Path]:
     """Returns the root directories of all shield machines."""
-    return [log.parents[3] for log in up.sandbox.directory.glob("machines/*/root/var/log/artifact-edge/access.log")]
+    return [file.parents[2] for file in up.sandbox.directory.glob("machines/*/root/etc/artifact-edge/shield.env")]
 
 
 def log_bucket(up: Up) -> str:

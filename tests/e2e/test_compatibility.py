@@ -32,6 +32,7 @@ from local.stack import PASSPHRASE, STACK
 from previews import release
 from tests.support.sandbox.edge import access
 from tests.support.sandbox.origin import store
+from tests.support.sandbox.shields import machines
 from tests.support.sandbox.up import Up
 
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
@@ -85,21 +86,17 @@ def boot_shields(up: Up, user_data: Mapping[str, bytes]) -> None:
     of its machines. Waits until all shields in these regions answer.
     """
     shields = [one for one in up.outputs()["shields"] if one["region"] in user_data]
-    machines: set[str] = set()
+    changed: set[str] = set()
     for region, program in user_data.items():
-        ec2 = up.aws("ec2", region)
-        for reservation in ec2.describe_instances()["Reservations"]:
-            for machine in reservation["Instances"]:
-                if machine["State"]["Name"] == "running":
-                    changed = {"Value": program}
-                    ec2.modify_instance_attribute(InstanceId=machine["InstanceId"], UserData=changed)
-                    machines.add(machine["InstanceId"])
-    before = _shield_processes(up, machines)
+        for machine in machines(up, region):
+            up.aws("ec2", region).modify_instance_attribute(InstanceId=machine, UserData={"Value": program})
+            changed.add(machine)
+    before = _shield_processes(up, changed)
     # The emulation's hypervisor remembers the user data of running machines. The test restarts the hypervisor, and the
     # machines then boot with the new user data.
     processes.stop(up.sandbox, "machines")
     services.start(up.sandbox, services.RUNTIME)
-    _wait(lambda: not before & _shield_processes(up, machines) and all(_healthy(one["address"]) for one in shields))
+    _wait(lambda: not before & _shield_processes(up, changed) and all(_healthy(one["address"]) for one in shields))
 
 
 def _user_data(machine: Mapping[str, Any]) -> bytes:

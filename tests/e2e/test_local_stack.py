@@ -79,18 +79,26 @@ def test_the_state_shows_the_tiers_and_no_secret(up: Up) -> None:
         assert "PRIVATE KEY" not in encoded.read_text()
 
 
-def test_a_second_up_changes_nothing_and_starts_a_stopped_machine(up: Up) -> None:
-    ec2 = up.aws("ec2", "eu-west-1")
-    (reservation,) = ec2.describe_instances()["Reservations"]
+def stop(up: Up, name: str, region: str) -> None:
+    """Stops the EC2 machine with the given name, as a user can do by hand."""
+    ec2 = up.aws("ec2", region)
+    (reservation,) = ec2.describe_instances(Filters=[{"Name": "tag:Name", "Values": [name]}])["Reservations"]
     ec2.stop_instances(InstanceIds=[reservation["Instances"][0]["InstanceId"]])
-    stopped = "machine artifact-edge-local-eu-west-1-0 was stopped by hand"
+
+
+def test_a_second_up_changes_nothing_and_starts_stopped_machines(up: Up) -> None:
+    names = ("artifact-edge-local-eu-west-1-0", "artifact-edge-local-pop-us-east-1-0")
+    for name, region in zip(names, ("eu-west-1", "us-east-1"), strict=True):
+        stop(up, name, region)
     status = local(up.sandbox, "status")
     assert status.returncode == 1
-    assert f"{stopped}; `make up` starts it" in status.stderr
+    for name in names:
+        assert f"machine {name} was stopped by hand; `make up` starts it" in status.stderr
 
     again = local(up.sandbox, "up")
     assert again.returncode == 0, again.stderr
-    assert f"{stopped}; starting it" in again.stdout
+    for name in names:
+        assert f"machine {name} was stopped by hand; starting it" in again.stdout
     assert "0 changes" in again.stdout
     heading = "in a shell and a directory of your own:"
     assert Up(up.sandbox, again.stdout).commands(heading) == up.commands(heading)

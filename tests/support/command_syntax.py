@@ -32,6 +32,7 @@ _OTHERS = {
     "java",
     "docker",
     "duckdb",
+    "grep",
     "tar",
     ".venv/bin/pre-commit",
 }

@@ -27,6 +27,7 @@ NOT_RUN = {
     r"-m registry edge experiment report": "needs the log of an experiment; tests/e2e/test_experiments.py reads one",
     r"-m registry advisories": "concerns every client of the sandbox; tests/e2e/test_edge_policy.py imports some",
     r"-m rollout": "concerns every client of the sandbox; tests/e2e/test_deploying_runbooks.py runs them",
+    r"-m emulation\.dns": "needs an install through the own PoP; tests/e2e/test_two_networks.py runs these",
     r"-m probes run": "tests/unit/probes and tests/e2e/test_pop.py run each probe",
     r"<[a-zA-Z]": "has a placeholder that only the reader can fill in",
     r"--(stack|s) (dev|bootstrap)|stack init|dev\.example\.com": "needs cloud accounts",

@@ -24,7 +24,9 @@ def machines(up: Up, region: str) -> list[str]:
     reservations = up.aws("ec2", region).describe_instances()["Reservations"]
     instances = [instance for reservation in reservations for instance in reservation["Instances"]]
     named = {tag["Value"]: each["InstanceId"] for each in instances for tag in each["Tags"] if tag["Key"] == "Name"}
-    return [named[name] for name in sorted(named)]
+    # The names of PoP machines have `pop-` before the region.
+    prefix = f"artifact-edge-{up.outputs()['environment']}-{region}-"
+    return [named[name] for name in sorted(named) if name.startswith(prefix)]
 
 
 @dataclass(frozen=True)

@@ -159,8 +159,7 @@ def test_shield_credentials_read_only_from_the_shields_networks(up: Up) -> None:
         refusal = refusals[place.name]
         assert (refusal["Effect"], refusal["Resource"][1]) == ("Deny", f"arn:aws:s3:::{place.name}/*")
         assert set(refusal["Action"]) == {"s3:GetObject", "s3:ListBucket"}
-        ec2 = client("ec2", {"region": place.region})
-        (endpoint,) = [each["VpcEndpointId"] for each in ec2.describe_vpc_endpoints()["VpcEndpoints"]]
+        endpoint = up.deployment.of(aws.ec2.VpcEndpoint)[f"network-{place.region}-s3"].id
         assert refusal["Condition"]["StringNotEquals"] == {"aws:SourceVpce": endpoint}
         elsewhere = {
             f"{address}/32" for region, address in up.addresses.items() if region.split("/")[0] != place.region
