@@ -89,6 +89,8 @@ def _run(
 ) -> None:
     """Runs the requested module in this process, as `python -m` would run it."""
     os.setsid()
+    # A shell that runs the tests in the background makes them and the server ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     client.send(str(os.getpid()).encode())
     for used in (client, *others):
         used.close()
