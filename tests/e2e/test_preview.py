@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from emulation.processes import INTERPRETER_VARIABLE
 from gates.plan import read_plan
 from gates.upgrade import findings
 from local.checkout import CHECKOUT
@@ -37,6 +38,9 @@ def test_the_command_that_shows_what_a_release_changes_starts_the_preview() -> N
 
 def test_every_stack_previews_and_meets_the_policies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(preview, "LOOPBACK", LOOPBACK)
+    # This test runs the emulated clouds, the program and the policies with Python itself, as `make preview` does. The
+    # interpreter of the other tests has imported all SDKs, so that they would not notice a missing import.
+    monkeypatch.delenv(INTERPRETER_VARIABLE)
     output: list[str] = []
     assert preview.preview(output.append, tmp_path), output
     for stack in ("local", "dev", "staging", "prod"):
