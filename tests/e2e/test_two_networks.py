@@ -80,8 +80,9 @@ def test_clients_of_each_continent_are_led_to_the_nearest_pop_of_cloudflare(up: 
 def test_npm_installs_through_the_own_pop(up: Up, shell: OperatorShell, tmp_path: Path) -> None:
     assert eventually(lambda: led_to(up) == [own_pop(up)] * 3), led_to(up)
     reader = Client(up.sandbox, "reader", up.outputs()["url"])
-    # Earlier tests of this sandbox may have published a version without dependencies.
-    result = npm_install(reader, "@acme/web@1.0.0", tmp_path / "npm")
+    # Earlier tests of this sandbox may have published a version without dependencies, and may have filled the client's
+    # npm cache.
+    result = npm_install(reader, "@acme/web@1.0.0", tmp_path / "npm", npm_config_cache=str(tmp_path / "cache"))
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "npm/node_modules/@acme/greeting/index.js").exists()
     _, shown = SECTION.blocks({".sandbox": str(up.sandbox.directory)})
