@@ -1,8 +1,8 @@
 // SipHash-1-3 with a result of 128 bits: a fast hash with a secret key, for short texts.
 //
-// The npm package `siphash` takes twice as long for the same hash. It stores numbers of 32 bits in properties
-// of objects, and V8 allocates memory for each such number that does not fit in 31 bits. A typed array stores the
-// numbers without an allocation (docs/decisions/known-tokens.md). The tests compare this code with the package.
+// The npm package `siphash` takes twice as long for the same hash. It stores numbers of 32 bits in properties of
+// objects, and V8 allocates memory for each such number that does not fit in 31 bits. A typed array stores the numbers
+// without an allocation (docs/decisions/known-tokens.md). The tests compare this code with the package.
 //
 // Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF", section 2; the reference implementation
 // (github.com/veorq/SipHash) for the result of 128 bits.
@@ -22,7 +22,7 @@ export function sipHash(key: Int32Array, text: string): string {
   start(key);
   const end = text.length - (text.length % BLOCK);
   for (let from = 0; from < end; from += BLOCK) compress(wordAt(text, from), wordAt(text, from + 4));
-  compress(lastWordAt(text, end), lastWordAt(text, end + 4) | (text.length << 24));
+  compress(wordAt(text, end), wordAt(text, end + 4) | (text.length << 24));
   // 0xee and 0xdd belong to results of 128 bits. A result of 64 bits would have 0xff here, and no second half.
   xor(V2, 0xee, 0);
   const first = finalized();
@@ -45,17 +45,13 @@ function start({ 0: a = 0, 1: b = 0, 2: c = 0, 3: d = 0 }: Int32Array): void {
   state[V3 + 1] = d ^ 0x74656462;
 }
 
-/** Returns four bytes of the text as a number of 32 bits. The byte at `from` is the lowest. */
+/**
+ * Returns four bytes of the text as a number of 32 bits. The byte at `from` is the lowest. Bytes after the end of the
+ * text are zero, because `charCodeAt` returns NaN there.
+ */
 function wordAt(text: string, from: number): number {
   const low = text.charCodeAt(from) | (text.charCodeAt(from + 1) << 8);
   return low | (text.charCodeAt(from + 2) << 16) | (text.charCodeAt(from + 3) << 24);
-}
-
-/** Does the same for the last bytes of the text, of which there may be fewer than four, or none. */
-function lastWordAt(text: string, from: number): number {
-  let word = 0;
-  for (let bits = 0; bits < 32 && from + bits / 8 < text.length; bits += 8) word |= text.charCodeAt(from + bits / 8) << bits;
-  return word;
 }
 
 /** Mixes one block of the text into the state. */
@@ -75,20 +71,19 @@ function finalized(): string {
 
 /** The function SipRound of the paper. */
 function round(): void {
-  add(V0, V1);
-  add(V2, V3);
-  rotate(V1, 13);
-  rotate(V3, 16);
-  xor(V1, at(V0), at(V0 + 1));
-  xor(V3, at(V2), at(V2 + 1));
-  swap(V0);
-  add(V2, V1);
-  add(V0, V3);
-  rotate(V1, 17);
-  rotate(V3, 21);
-  xor(V1, at(V2), at(V2 + 1));
-  xor(V3, at(V0), at(V0 + 1));
-  swap(V2);
+  mix(V0, V2, 13, 16);
+  mix(V2, V0, 17, 21);
+}
+
+/** Half of SipRound: adds v1 to the number `one` and v3 to `other`, and rotates v1 and v3 by the given bits. */
+function mix(one: number, other: number, bits1: number, bits3: number): void {
+  add(one, V1);
+  add(other, V3);
+  rotate(V1, bits1);
+  rotate(V3, bits3);
+  xor(V1, at(one), at(one + 1));
+  xor(V3, at(other), at(other + 1));
+  swap(one);
 }
 
 function at(index: number): number {
