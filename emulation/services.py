@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from emulation import processes
 from emulation.dns import client
@@ -82,12 +83,17 @@ def start(sandbox: Sandbox, services: Sequence[Service]) -> list[str]:
     return started
 
 
+def command(sandbox: Sandbox, name: str) -> list[str | Path]:
+    """Returns the command that runs the service `name` of a sandbox (emulated clouds)."""
+    return [processes.interpreter(), "-m", f"emulation.{name}", "--directory", sandbox.directory]
+
+
 def _start(sandbox: Sandbox, service: Service) -> None:
     answers = service.answers
     processes.start(
         sandbox,
         service.name,
-        [processes.interpreter(), "-m", f"emulation.{service.name}", "--directory", sandbox.directory],
+        command(sandbox, service.name),
         env=cloud_environment(sandbox, {}),
         cwd=IMPORT_ROOT,
         ready=None if answers is None else lambda: answers(sandbox),

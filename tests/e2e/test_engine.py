@@ -13,7 +13,7 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from emulation import processes
+from emulation import processes, services
 from emulation.engine.environment import provider_ports, shell_environment
 from emulation.engine.find import ensure_engine
 from emulation.layout import AWS_PORT, Sandbox
@@ -35,14 +35,14 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         processes.start(
             sandbox,
             "aws",
-            [processes.interpreter(), "-m", "emulation.aws", "--directory", sandbox.directory],
+            services.command(sandbox, "aws"),
             ready=lambda: processes.listening(sandbox.aws_address, AWS_PORT),
             timeout=120,
         )
         processes.start(
             sandbox,
             "providers",
-            [processes.interpreter(), "-m", "emulation.providers", "--directory", sandbox.directory],
+            services.command(sandbox, "providers"),
             env=aws_environment,
             ready=lambda: bool(provider_ports(sandbox)),
             timeout=120,

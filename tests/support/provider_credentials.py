@@ -9,7 +9,7 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from emulation import processes
+from emulation import processes, services
 from emulation.engine.environment import cloud_environment, provider_ports
 from emulation.layout import AWS_ACCOUNT_ID, IMPORT_ROOT
 from previews.temporary_sandbox import TemporarySandbox
@@ -38,7 +38,7 @@ def restart_provider(sandbox: TemporarySandbox, role: str) -> None:
     processes.start(
         sandbox.clouds,
         "providers",
-        [processes.interpreter(), "-m", "emulation.providers", "--directory", sandbox.clouds.directory],
+        services.command(sandbox.clouds, "providers"),
         env={**cloud_environment(sandbox.clouds, {}), **credentials},
         cwd=IMPORT_ROOT,
         ready=lambda: bool(provider_ports(sandbox.clouds)),
