@@ -68,7 +68,7 @@ def wait(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) -> None:
 def _outcome(sandbox: Sandbox, check: Check, deadline: float) -> str:
     """Waits until a check passes, and returns a line for the user. Raises NotHealthy when the check does not pass."""
     while not check.healthy():
-        reason = refusals.reason(sandbox, check.machine) if check.machine else ""
+        reason = _refusal(sandbox, check)
         if reason and check.optional:
             return f"{check.name} is left out, so DNS leads all clients to Cloudflare: {reason}"
         if reason:
@@ -79,6 +79,13 @@ def _outcome(sandbox: Sandbox, check: Check, deadline: float) -> str:
     return f"{check.name} is healthy"
 
 
+def _refusal(sandbox: Sandbox, check: Check) -> str:
+    """Returns why the machine of a check does not boot. Returns an empty string for a machine that boots, and for a
+    check without a machine.
+    """
+    return refusals.reason(sandbox, check.machine) if check.machine else ""
+
+
 def unhealthy(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
     """Checks whether each shield (a regional cache) and each own PoP answers, and whether the edge answers clients at
     each client location (a place in the sandbox that clients connect from). Returns the names of the checks that fail,
@@ -87,7 +94,7 @@ def unhealthy(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
     return [
         check.name
         for check in _checks(sandbox, outputs)
-        if not check.healthy() and not (check.optional and refusals.reason(sandbox, check.machine))
+        if not check.healthy() and not (check.optional and _refusal(sandbox, check))
     ]
 
 
