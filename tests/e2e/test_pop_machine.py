@@ -4,7 +4,6 @@ then request published packages from the machine's public address.
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from local.clients import Client
 from local.health import edge_authority
 from local.samples import build
+from tests.support.needs_root import needs_root
 from tests.support.pop_machine import CONFIG, RUNNING_UNITS, TARBALL, PopMachine
 from tests.support.sandbox.installs import npm_install, pip_install
 from tests.support.sandbox.own_stack import own_stack
@@ -22,9 +22,7 @@ from tests.support.waiting import eventually
 LOOPBACK = "127.66"
 STACK = "pops"
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0, reason="only root may run a machine with users and a mount namespace of its own"
-)
+pytestmark = needs_root
 
 
 @pytest.fixture(scope="module")

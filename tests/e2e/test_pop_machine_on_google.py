@@ -4,7 +4,6 @@ The machine gets its AWS role with an identity token of its service account.
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +15,7 @@ import yaml
 from emulation.gcp import metadata_clients
 from local.health import edge_authority
 from local.samples import build
+from tests.support.needs_root import needs_root
 from tests.support.pop_machine import CONFIG, RUNNING_UNITS, TARBALL, PopMachine
 from tests.support.sandbox.own_stack import own_stack
 from tests.support.waiting import eventually
@@ -25,9 +25,7 @@ STACK = "gpops"
 REGION = "europe-west4"
 PROJECT = "artifact-edge-gpops"
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0, reason="only root may run a machine with users and a mount namespace of its own"
-)
+pytestmark = needs_root
 
 
 class GooglePopMachine(PopMachine):

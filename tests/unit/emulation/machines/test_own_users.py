@@ -22,12 +22,12 @@ from emulation.machines.hypervisor import Hypervisor
 from emulation.machines.instance import Instance
 from emulation.machines.machine import stop
 from tests.support.enterable_directory import enterable_directory
+from tests.support.needs_root import needs_root
 from tests.support.waiting import eventually
 
 LOOPBACK = "127.65"
 ETC = "/etc/artifact-edge"
 ADD_USER = ["adduser", "--system", "--group", "--no-create-home", "artifact-edge"]
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may run a machine with users of its own")
 
 
 @dataclass
