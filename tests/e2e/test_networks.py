@@ -25,13 +25,12 @@ import yaml
 
 from contract.pops import pops_hostname
 from emulation import processes, services
-from emulation.dns import client
-from emulation.dns.answers import addresses_in
 from emulation.engine.environment import shell_environment
 from emulation.layout import CLIENT_LOCATIONS, POP_HTTPS_PORT, POPS, ClientLocation
 from local.stack import PASSPHRASE
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 from tests.support.certificates import Authority
+from tests.support.dns_addresses import addresses_for
 from tests.support.runbooks import runbook
 from tests.support.sandbox.operator_shell import OperatorShell
 from tests.support.sandbox.serving_reports import machines_report
@@ -152,12 +151,11 @@ class Networks:
             thread.join()
 
     def addresses(self, place: ClientLocation, name: str = HOSTNAME) -> list[str]:
-        query = client.question(name, "A", place)
         for _ in range(11):
             # A query can remain unanswered. The loop then repeats the query, as a resolver does.
             with suppress(dns.exception.Timeout):
-                return addresses_in(client.send_query(self.sandbox.clouds, query).answer)
-        return addresses_in(client.send_query(self.sandbox.clouds, query).answer)
+                return addresses_for(self.sandbox.clouds, name, place)
+        return addresses_for(self.sandbox.clouds, name, place)
 
     def drain(self, number: int) -> None:
         """Takes a PoP out of service, with the commands in the runbook "A PoP machine is down". `number` is the PoP's

@@ -5,21 +5,20 @@ user data. The tests run the commands of docs/getting-started.md.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from emulation.dns import client
-from emulation.dns.answers import addresses_in
 from emulation.engine.environment import shell_environment
 from emulation.engine.find import ensure_engine
 from emulation.layout import CLIENT_LOCATIONS, POPS
 from local.clients import Client
 from local.samples import build
 from local.stack import PASSPHRASE
+from tests.support.dns_addresses import addresses_for
+from tests.support.needs_root import needs_root
 from tests.support.runbooks import Runbook, sections
 from tests.support.sandbox.edge import EU_WEST, access
 from tests.support.sandbox.installs import npm_install
@@ -31,16 +30,13 @@ PAGE, HEADING = "docs/getting-started.md", "5. Lead clients to the other network
 SECTION = Runbook(PAGE, HEADING, sections(PAGE)[HEADING])
 TARBALL = "/npm/@acme/greeting/-/greeting-1.0.0.tgz"
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0, reason="only root may run a machine with users and a mount namespace of its own"
-)
+pytestmark = needs_root
 
 
 def led_to(up: Up) -> list[str]:
     """Returns the address to which DNS leads clients in the US, in Europe and in Asia."""
     host = up.outputs()["url"].removeprefix("https://")
-    queries = [client.question(host, "A", location) for location in CLIENT_LOCATIONS]
-    return [address for each in queries for address in addresses_in(client.send_query(up.sandbox, each).answer)]
+    return [address for each in CLIENT_LOCATIONS for address in addresses_for(up.sandbox, host, each)]
 
 
 def nearest_of_cloudflare(up: Up) -> list[str]:

@@ -13,10 +13,9 @@ from typing import Any
 import httpx
 
 from emulation import processes
-from emulation.dns import client
-from emulation.dns.answers import addresses_in
 from emulation.layout import CLIENT_LOCATIONS, POP_HTTPS_PORT
 from local import operator
+from tests.support.dns_addresses import addresses_for
 from tests.support.sandbox.own_stack import OwnStack
 
 DOMAIN = "pops.artifact-edge.example"
@@ -97,9 +96,8 @@ class PopMachine:
 
     def led_to(self) -> set[str]:
         """Returns the addresses that DNS answers contain, for clients of all locations."""
-        queries = [client.question(HOSTNAME, "A", location) for location in CLIENT_LOCATIONS]
-        answers = [client.send_query(self.stack.sandbox, query).answer for query in queries]
-        return {address for answer in answers for address in addresses_in(answer)}
+        sandbox = self.stack.sandbox
+        return {address for each in CLIENT_LOCATIONS for address in addresses_for(sandbox, HOSTNAME, each)}
 
     def log(self) -> str:
         """Returns the log lines of the emulated hypervisor that mention the machine."""
