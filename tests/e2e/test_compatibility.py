@@ -88,8 +88,9 @@ def boot_shields(up: Up, user_data: Mapping[str, bytes]) -> None:
     shields = [one for one in up.outputs()["shields"] if one["region"] in user_data]
     changed: set[str] = set()
     for region, program in user_data.items():
+        ec2 = up.aws("ec2", region)
         for machine in machines(up, region):
-            up.aws("ec2", region).modify_instance_attribute(InstanceId=machine, UserData={"Value": program})
+            ec2.modify_instance_attribute(InstanceId=machine, UserData={"Value": program})
             changed.add(machine)
     before = _shield_processes(up, changed)
     # The emulation's hypervisor remembers the user data of running machines. The test restarts the hypervisor, and the
