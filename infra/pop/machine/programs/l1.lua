@@ -1,7 +1,7 @@
 -- The rules of L1 that Traffic Server's settings cannot state. Traffic Server's tslua plugin runs these functions for
 -- each request. The rules are those of Workers Cache, for which the worker is written.
 
-local BYTES_IN_MEMORY = 262144
+local BYTES_IN_MEMORY = 1048576
 
 -- Traffic Server 9.2 never answers when the origin replaces a stale copy by a version that lacks the range. A range of
 -- a stale copy is therefore ignored.
