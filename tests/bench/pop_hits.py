@@ -31,13 +31,19 @@ _TOKEN = "bench"
 # cached objects and NGINX's stored decisions in /run, which is in memory, too.
 _IN_MEMORY = "/dev/shm"  # noqa: S108
 
-# wrk runs this script before each request. Each request gets a different Accept header. NGINX remembers the worker's
-# decision only for requests with the same Accept header, so the worker has to decide on each request.
+# wrk runs this script before each request. Each request gets an Accept header that no other request has, of this run or
+# of another one. NGINX remembers the worker's decision only for requests with the same Accept header, so the worker has
+# to decide on each request.
 _COLD = """
+local threads = 0
+function setup(thread)
+  threads = threads + 1
+  thread:set("kind", "text/x-" .. os.time() .. "-" .. threads .. "-")
+end
 local number = 0
 request = function()
   number = number + 1
-  wrk.headers["Accept"] = "text/x-" .. number
+  wrk.headers["Accept"] = kind .. number
   return wrk.format()
 end
 """
