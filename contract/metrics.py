@@ -10,6 +10,8 @@ PURGE_LAG = "PurgeLagSeconds"
 GIVEN_UP = "PurgesGivenUp"
 PUBLISH_TO_VISIBLE = "PublishToVisibleSeconds"
 EDGE_CERTIFICATE_DAYS = "EdgeCertificateDays"
+# PoP machines of our own write this metric (infra/pop/machine/programs/report-refusals).
+REFUSED_REQUESTS = "RefusedRequests"
 
 # Maps the name of each of the registry's own metrics to the metric's type in Cloud Monitoring. The registry writes the
 # metrics to Cloud Monitoring if its metadata database is Spanner.

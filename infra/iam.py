@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Literal, Required, TypedDict, cast
 
+from contract.metrics import NAMESPACE
+
 Names = str | Sequence[str]
 Principal = Literal["*"] | Mapping[str, Names]
 Condition = Mapping[str, Mapping[str, Names]]
@@ -133,6 +135,20 @@ def read_secrets(regions: Sequence[str], account: str, secret_ids: Sequence[str]
     """
     secrets = [secret_arn(region, account, secret_id) for region in regions for secret_id in secret_ids]
     return allow(["secretsmanager:GetSecretValue"], secrets, sid="Secrets")
+
+
+def write_metrics() -> Statement:
+    """Returns the IAM statement that allows a role to write this project's own CloudWatch metrics.
+
+    Metrics have no ARNs, so a condition limits the permission to the namespace (CloudWatch, "Using condition keys to
+    limit access to CloudWatch namespaces").
+    """
+    return allow(
+        ["cloudwatch:PutMetricData"],
+        "*",
+        sid="Measure",
+        condition={"StringEquals": {"cloudwatch:namespace": NAMESPACE}},
+    )
 
 
 def secret_arn(region: str, account: str, secret_id: str) -> str:

@@ -25,6 +25,7 @@ from infra.observability import (
 )
 from infra.observability.cloud_monitoring import CloudMonitoringObservability
 from infra.observability.cloudwatch import CloudWatchObservability
+from infra.pop.alarms import refusals_alarm
 from infra.publishing.alarms import alarms as publishing_alarms
 from infra.shield import Node, host
 from infra.waf.cloudflare import Waf
@@ -77,7 +78,9 @@ def compose(stack: Stack) -> None:
 
     tiers: list[HasAlarms | None] = [objects, metadata, metadata_api, token_sync, drain, dns, pops]
     alarms = [alarm for tier in tiers if tier for alarm in tier.alarms]
-    create_alarms(stack, [*alarms, *publishing_alarms(stack.environment, metadata.backend, metadata.region)])
+    refusals = [refusals_alarm(stack.environment, stack.home_region)] if pops else []
+    publishing = publishing_alarms(stack.environment, metadata.backend, metadata.region)
+    create_alarms(stack, [*alarms, *refusals, *publishing])
     accelerator, balancer = (pops.accelerator, pops.balancer) if pops else (None, None)
     export_outputs(stack, objects.blobs.buckets, metadata, edge, dns, nodes, pop_nodes, accelerator, balancer)
 

@@ -223,6 +223,7 @@ class UserData:
         stack, pop, config = self.stack, self.pop, self.stack.config
         region = REGIONS[pop.region]
         return PopSettings(
+            environment=stack.environment,
             hostname=stack.hostname,
             shields=[ShieldNode(f"{host(node, config.domain)}:{EDGE_PORT}", node.region) for node in self.shields],
             place=Place(region.latitude, region.longitude),

@@ -1,6 +1,6 @@
 """The IAM role of PoP machines. The role may read the machines' secrets, the clients' entitlements, the list of
-withdrawn objects and the edge policies. Each machine may also write the parameter in which it reports that it serves
-requests. A different component creates the machines' certificate, and lets the role export the certificate.
+withdrawn objects and the edge policies. Each machine may also write metrics, and the parameter in which it reports that
+it serves requests. A different component creates the machines' certificate, and lets the role export the certificate.
 """
 
 from __future__ import annotations
@@ -94,4 +94,5 @@ def _permissions(args: PopIdentityArgs, account: str, table: str) -> str:
             condition={"ForAllValues:StringEquals": partitions},
         ),
         args.serving.permission(account, pop_name("*", "*")),
+        iam.write_metrics(),
     )

@@ -91,7 +91,8 @@ class Sources:
 class PopSettings:
     """The settings of one PoP machine on `cloud`.
 
-    `hostname` is the name that clients connect to. `serving_parameter` is the name of a Parameter Store parameter in
+    `environment` is the name of the stack, which the machine's metrics have as a dimension. `hostname` is the name that
+    clients connect to. `serving_parameter` is the name of a Parameter Store parameter in
     the home region. The machine sets this parameter when it serves requests. `metadata_api` is the URL of the metadata
     API. `shield_authority` is the certificate, in PEM form, of the authority that issues the certificates of shields
     (regional caches). If `shield_authority` is None, public authorities issue these certificates. `network` lists the
@@ -101,6 +102,7 @@ class PopSettings:
     that connects to the port `proxied`. If there are none, NGINX does not listen on this port.
     """
 
+    environment: str
     hostname: str
     shields: Sequence[ShieldNode]
     place: Place

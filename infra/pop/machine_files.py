@@ -82,6 +82,7 @@ def _values(settings: PopSettings) -> Mapping[str, str]:
         "L1_PORT": str(ports.l1),
         "MISSES_PORT": str(ports.misses),
         "PURGES_PORT": str(ports.purges),
+        "ENVIRONMENT": settings.environment,
         "HOSTNAME": settings.hostname,
         "COMPATIBILITY_DATE": COMPATIBILITY_DATE,
         "METADATA_API": settings.metadata_api,

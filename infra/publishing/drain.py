@@ -12,6 +12,7 @@ import pulumi_aws as aws
 
 from contract.metrics import CERTIFICATE_WARNING_DAYS, EDGE_CERTIFICATE_DAYS, NAMESPACE
 from infra.blobs.s3_policies import arn
+from infra.iam import write_metrics
 from infra.observability import CloudWatchAlarm
 from infra.publishing import DrainArgs, permissions
 from infra.serverless import FunctionArgs
@@ -61,7 +62,7 @@ class Drain(pulumi.ComponentResource):
                 },
                 secrets={"PURGE_SECRET_ID": args.purge_secret_id, "KV_SECRET_ID": args.kv_secret_id},
                 secret_region=args.secret_region,
-                rights=[table, objects, permissions.measure()],
+                rights=[table, objects, write_metrics()],
                 timeout=_TIMEOUT,
                 reserved=1,
             ),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from contract.metrics import NAMESPACE
 from infra.iam import Statement, allow
 
 # The outbox relay, which delivers published changes, writes these partitions of the metadata table
@@ -73,19 +72,4 @@ def objects(bucket_arn: str, region: str, key_arn: str) -> Iterator[Statement]:
             "StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"},
             "StringLike": {"kms:EncryptionContext:aws:s3:arn": [bucket_arn, f"{bucket_arn}/*"]},
         },
-    )
-
-
-def measure() -> Statement:
-    """Returns the permission of the outbox relay (it delivers published changes) to write metrics to one CloudWatch
-    namespace.
-
-    Metrics have no ARNs, so a condition limits the permission to the namespace (CloudWatch, "Using condition keys to
-    limit access to CloudWatch namespaces").
-    """
-    return allow(
-        ["cloudwatch:PutMetricData"],
-        "*",
-        sid="Measure",
-        condition={"StringEquals": {"cloudwatch:namespace": NAMESPACE}},
     )

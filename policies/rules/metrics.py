@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contract.metrics import EDGE_CERTIFICATE_DAYS, GIVEN_UP, GOOGLE_TYPES, NAMESPACE, PUBLISH_TO_VISIBLE, PURGE_LAG
+from contract.metrics import (
+    EDGE_CERTIFICATE_DAYS,
+    GIVEN_UP,
+    GOOGLE_TYPES,
+    NAMESPACE,
+    PUBLISH_TO_VISIBLE,
+    PURGE_LAG,
+    REFUSED_REQUESTS,
+)
 
 _DAY = 24 * 3600.0
 # The assumed maximum of metrics that count events, for one period of an alarm. An alarm with a higher threshold would
@@ -37,7 +45,7 @@ def _metric(
 
 
 # Describes each CloudWatch metric that alarms may watch (each service's documentation, "Metrics and dimensions"). A key
-# is the namespace and the name of the metric. The metrics in the namespace `NAMESPACE` come from the registry itself.
+# is the namespace and the name of the metric. The registry and PoP machines write those in the namespace `NAMESPACE`.
 CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     ("AWS/DynamoDB", "ReadThrottleEvents"): _metric("TableName"),
     ("AWS/DynamoDB", "WriteThrottleEvents"): _metric("TableName"),
@@ -71,6 +79,7 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     # The outbox relay, which delivers published changes, writes PURGE_LAG each minute. Missing data therefore means
     # that the relay does not run.
     (NAMESPACE, PURGE_LAG): _metric("Environment", most=_DAY, silent=True),
+    (NAMESPACE, REFUSED_REQUESTS): _metric("Environment"),
 }
 
 # Describes each Cloud Monitoring metric that alarms may watch (Google Cloud documentation, "Google Cloud metrics"). A

@@ -42,6 +42,7 @@ _ACTIONS: Mapping[str, Sequence[str]] = {
     ],
     "pop": [
         "acm:ExportCertificate",
+        "cloudwatch:PutMetricData",
         "dynamodb:GetItem",
         "dynamodb:Query",
         "secretsmanager:GetSecretValue",

@@ -86,6 +86,18 @@ def test_the_machine_reports_that_it_serves(pop: PopMachine) -> None:
     assert eventually(lambda: reported() == pop.instance, 300), pop.log()
 
 
+@pytest.mark.nightly  # slow, because the machine sends a report only once a minute
+def test_the_machine_reports_refused_requests(pop: PopMachine) -> None:
+    metric = {"Namespace": "ArtifactEdge", "MetricName": "RefusedRequests"}
+    assert pop.get("/npm/%2e%2e/greeting").status_code == 403
+
+    def rules() -> set[str]:
+        found = pop.stack.aws("cloudwatch").list_metrics(**metric)["Metrics"]
+        return {each["Value"] for one in found for each in one["Dimensions"] if each["Name"] == "Rule"}
+
+    assert eventually(lambda: "malformed" in rules(), 120), pop.log()
+
+
 def test_after_a_reboot_the_machine_serves_again_and_keeps_its_objects(pop: PopMachine) -> None:
     token = pop.token("pop-after-reboot", "npm:*:pull")
     assert eventually(lambda: pop.get(TARBALL, token).headers.get("x-cache") == "edge; hit")

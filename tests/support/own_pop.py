@@ -162,6 +162,7 @@ SOURCES = Sources(
 
 # Settings of a PoP machine. Tests with these settings read the machine's files, and start none of its programs.
 SETTINGS = PopSettings(
+    environment="test",
     hostname="packages.example.com",
     shields=[ShieldNode("us-east-1-0.shield.example.com:8443", "us-east-1")],
     place=Place(38.9, -77.4),
@@ -180,6 +181,7 @@ def settings(
 ) -> PopSettings:
     """Returns the settings of a PoP whose directories are below `root`."""
     return PopSettings(
+        environment=SETTINGS.environment,
         hostname=HOSTNAME,
         shields=shields,
         place=Place(38.9, -77.4),

@@ -45,6 +45,7 @@ RUNNING_UNITS = {
     "artifact-edge-front",
     "artifact-edge-l1",
     "artifact-edge-purges",
+    "artifact-edge-refusals",
     *(f"artifact-edge-worker@{number}" for number in range(4)),
 }
 TARBALL = "/npm/@acme/greeting/-/greeting-1.0.0.tgz"

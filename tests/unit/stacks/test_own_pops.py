@@ -132,7 +132,10 @@ def test_the_role_reads_three_secrets_the_certificate_and_three_partitions_and_o
         "ssm:GetParameter",
         "ssm:PutParameter",
         "acm:ExportCertificate",
+        "['cloudwatch:PutMetricData']",
     }
+    metrics = by_action["['cloudwatch:PutMetricData']"]
+    assert metrics["Condition"] == {"StringEquals": {"cloudwatch:namespace": "ArtifactEdge"}}
     reports = by_action["ssm:PutParameter"]["Resource"]
     assert reports == "arn:aws:ssm:us-east-1:123456789012:parameter/artifact-edge/local/serving/pop-*-*"
     secrets = by_action["['secretsmanager:GetSecretValue']"]["Resource"]

@@ -115,7 +115,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 
 def test_each_service_gives_up_privileges_and_writes_only_below_its_own_directories() -> None:
     units = {file.path: file.content for file in render(SETTINGS) if file.path.endswith(".service")}
-    assert len(units) == 7
+    assert len(units) == 8
     for path, content in units.items():
         settings = set(content.splitlines())
         assert {"NoNewPrivileges=true", "ProtectSystem=strict", "ProtectHome=true", "PrivateTmp=true"} <= settings, path
@@ -126,7 +126,7 @@ def test_systemd_starts_each_lasting_service_again_without_a_limit() -> None:
     # hand.
     units = {file.path: file.content.splitlines() for file in render(SETTINGS) if file.path.endswith(".service")}
     lasting = {path: lines for path, lines in units.items() if "Type=oneshot" not in lines}
-    assert len(lasting) == 5
+    assert len(lasting) == 6
     for path, lines in lasting.items():
         assert {"Restart=always", "StartLimitIntervalSec=0"} <= set(lines), path
 

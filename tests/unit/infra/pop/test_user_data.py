@@ -81,7 +81,7 @@ def test_each_boot_fetches_the_settings_before_the_services_that_need_them_start
     waiting = [name for name, text in units.items() if re.search(rf"^After=.*\b{re.escape(settings)}", text, re.M)]
     # A reboot empties /run, where the machine keeps its settings. At a boot, systemd starts only enabled units, so the
     # unit that fetches the settings must be enabled.
-    assert len(waiting) == 5
+    assert len(waiting) == 6
     assert enabled[0] == settings
     assert "WantedBy=multi-user.target\n" in units[settings]
 
@@ -89,6 +89,6 @@ def test_each_boot_fetches_the_settings_before_the_services_that_need_them_start
 def test_each_unit_that_boots_is_in_the_user_data() -> None:
     config = cloud_init.parse(render_user_data(SETTINGS, REGION))
     units = [argv[-1] for argv in config.run_commands if argv[0] == "systemctl" and argv[-1].startswith("artifact")]
-    assert len(units) == 8
+    assert len(units) == 9
     for unit in units:
         assert f"/etc/systemd/system/{unit}" in files()
