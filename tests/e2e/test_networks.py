@@ -283,6 +283,7 @@ def test_clients_change_the_network_by_weight_and_by_health(networks: Networks) 
     assert networks.lead_to("us-east-1", "eu-west-1", "eu-west-1"), networks.networks()
 
 
+@pytest.mark.nightly  # slow, because each routing policy needs an update of the stack
 def test_clients_have_an_answer_while_the_routing_policy_changes(networks: Networks) -> None:
     """Changes the routing policy of our own PoPs three times. Meanwhile, clients resolve two names: HOSTNAME, and the
     common name of our own PoPs. Both names must always have an answer, because resolvers can have them in their caches.

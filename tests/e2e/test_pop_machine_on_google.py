@@ -76,6 +76,7 @@ def test_dns_leads_clients_to_the_machine_while_the_load_balancer_does_not_answe
     assert eventually(lambda: pop.led_to() == {pop.address})
 
 
+@pytest.mark.nightly  # slow, because the machine sends a report only once a minute
 def test_the_machine_reports_that_it_serves(pop: GooglePopMachine) -> None:
     """`pulumi up` waits for this report before it replaces the next machine of the region."""
     name = f"/artifact-edge/{STACK}/serving/{pop.stack.outputs()['pops'][0]['name']}"
@@ -87,6 +88,7 @@ def test_the_machine_reports_that_it_serves(pop: GooglePopMachine) -> None:
     assert eventually(lambda: reported() == pop.instance, 300), pop.log()
 
 
+@pytest.mark.nightly  # slow, because the machine fetches its settings only once a minute
 def test_a_machine_with_another_service_account_may_not_assume_the_role(pop: GooglePopMachine) -> None:
     account: str = pop.described["serviceAccounts"][0]["email"]
     project, name = account.partition("@")[2].split(".")[0], f"machine-{pop.instance}"
