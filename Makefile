@@ -8,7 +8,7 @@ export UV_HTTP_TIMEOUT ?= 180
 # The lock contains no package index, so that it works with any index or mirror.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up down preview docs test test-plans test-sandboxes test-shared-sandbox test-units test-clients test-packages test-container test-kills test-long test-fuzz test-workflow clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
+.PHONY: help up down preview docs test test-worker test-plans test-sandboxes test-shared-sandbox test-units test-clients test-packages test-container test-kills test-long test-fuzz test-workflow clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,9 +27,11 @@ docs: setup  ## build the documentation site in site/; a broken link fails
 
 test: setup  ## run all tests
 	@$(PYTHON) -m local.prerequisites
+	@echo "five runs, three at once, as sandboxes wait more than they compute; each is shown when it is over"
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target test-worker test-sandboxes test-shared-sandbox test-plans test-units
+
+test-worker: workers/edge/node_modules/.package-lock.json
 	npm test --prefix workers/edge
-	@echo "four runs, three at once, as sandboxes wait more than they compute; each is shown when it is over"
-	@$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target test-sandboxes test-shared-sandbox test-plans test-units
 
 # Simultaneous test runs must not use the same loopback addresses.
 test-plans:
