@@ -8,6 +8,7 @@ ValueError. The message says which values are valid.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any, cast
 
@@ -30,6 +31,9 @@ _RANGE = re.compile(rf"[ -~]{{1,{MOST_RANGE_CHARACTERS}}}")
 _UNSAFE_NUMBER = re.compile(r"\d{16}")
 _REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,200}")
 _PRINCIPAL = re.compile(r"[A-Za-z0-9._@/+-]{1,128}")
+# The IPv6 addresses that stand for IPv4 addresses (RFC 4291, section 2.5.5.2). The edge worker treats them as these
+# IPv4 addresses.
+_IPV4_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _TAG = re.compile(r"[A-Za-z0-9_.*-]{1,128}")
 # Maps each ecosystem to two values: the pattern that the digest of a file must match, and a description of this pattern
 # for error messages.
@@ -123,3 +127,24 @@ def principal_pattern(text: str) -> str:
     if not _PRINCIPALS.fullmatch(text):
         raise ValueError("matches no principal; use letters, digits and . _ @ / + -, and * for any run of characters")
     return text
+
+
+def network(text: str) -> str:
+    """Checks one of the networks that the edge blocks. The notation must be canonical, as `ipaddress` writes it."""
+    try:
+        if "%" in text:  # the zone of an IPv6 address (RFC 4007), which `ipaddress` accepts
+            raise ValueError
+        found = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("is not a network; write one such as 192.0.2.0/24, 192.0.2.7/32 or 2001:db8::/32") from None
+    if isinstance(found, ipaddress.IPv6Network) and found.subnet_of(_IPV4_MAPPED) and found != _IPV4_MAPPED:
+        ipv4 = ipaddress.IPv4Network((found.network_address.packed[12:], found.prefixlen - 96))
+        raise ValueError(f"is an IPv4 network in the form of IPv6; write {ipv4}")
+    if found.prefixlen == 0 or (isinstance(found, ipaddress.IPv6Network) and found.overlaps(_IPV4_MAPPED)):
+        raise ValueError("contains all IPv4 or all IPv6 addresses; write a smaller network")
+    if str(found) == text:
+        return text
+    address = ipaddress.ip_interface(text)
+    if address.ip == found.network_address or "/" not in text:
+        raise ValueError(f"write {found}")
+    raise ValueError(f"write {found} for the network, or {address.ip}/{address.max_prefixlen} for the address alone")

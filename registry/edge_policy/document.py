@@ -26,6 +26,8 @@ FORMAT = 1
 # the policy too slowly.
 MOST_BYTES = 256 * 1024
 MOST_RULES = 1_000
+# The maximum number of networks that the edge blocks.
+MOST_BLOCKED = 1_000
 # The maximum number of rules that apply only to some principals. The edge removes refused versions from the documents
 # of packages. If different rules apply to two principals, they get different copies of a document. The edge caches one
 # copy for each combination of these rules.
@@ -55,6 +57,17 @@ class Policy(BaseModel):
     exemptions: tuple[Exemption, ...] = Field(
         default=(), max_length=MOST_RULES, description="the advisories that do not count"
     )
+
+    blocked: tuple[str, ...] = Field(
+        default=(),
+        max_length=MOST_BLOCKED,
+        description="networks in CIDR notation; the edge refuses all requests of clients in these networks",
+    )
+
+    @field_validator("blocked")
+    @classmethod
+    def _blocked(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return each_of(value, conditions.network)
 
     @model_validator(mode="after")
     def _unique(self) -> Policy:

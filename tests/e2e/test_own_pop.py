@@ -5,6 +5,7 @@ finds cached objects by their cache tags.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import socket
@@ -309,6 +310,45 @@ def test_refusal_is_not_remembered_and_revocation_ends_a_remembered_decision(pop
     assert eventually(lambda: pop.request(path, "reader-of-revoked").status == 200)
     pop.entitlements.grant("reader-of-revoked")
     assert eventually(lambda: pop.request(path, "reader-of-revoked").status == 403)
+
+
+def test_a_blocked_network_cannot_use_a_permission_that_nginx_remembers(pop: OwnPop) -> None:
+    path, body = publish(pop, "shared")
+    pop.entitlements.grant("shared-token", "pypi:shared:pull")
+    neighbour, blocked = "127.62.3.1", "127.62.4.1"
+
+    def put_in_force(policy: str) -> None:
+        digest = hashlib.sha256(policy.encode()).hexdigest()
+        pop.shield.objects[f"/objects/edge-policies/{digest}.json"] = policy.encode()
+        pop.entitlements.entries["edge-policy"] = json.dumps({"version": 1, "policies": [digest]}).encode()
+
+    def is_remembered() -> bool:
+        answer, line = logged(pop, path, "shared-token", client=neighbour)
+        assert (answer.status, answer.body) == (200, body)
+        return line["decision"] == "HIT"
+
+    def is_served(client: str) -> bool:
+        return pop.request(path, "shared-token", client=client).status == 200
+
+    assert eventually(is_remembered)
+    assert is_served(blocked)
+    put_in_force('{"format":1,"rules":[],"blocked":["127.62.4.0/24"]}')
+    # The PoP runs the worker in two processes, which read the policy at different times. NGINX uses a permission that
+    # it remembers for up to 2 s.
+    assert eventually(lambda: not any(is_served(blocked) for _ in range(5)))
+    time.sleep(2)
+    # The neighbour has the same token. Its requests must not leave a permission for the blocked network.
+    for _ in range(10):
+        assert not is_remembered()
+        refused = pop.request(path, "shared-token", client=blocked)
+        assert (refused.status, refused.body) == (403, b"blocked-address: requests from this network are blocked\n")
+        assert refused.headers["cache-control"] == "no-store"
+    assert pop.request("/healthz", client=blocked).status == 200
+    assert pop.request(path, client=blocked).status == 401
+
+    put_in_force('{"format":1,"rules":[]}')
+    assert eventually(lambda: all(is_served(blocked) for _ in range(5)))
+    assert eventually(is_remembered)
 
 
 def test_memory_of_decisions_contains_no_credential(pop: OwnPop) -> None:

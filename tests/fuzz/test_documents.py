@@ -6,6 +6,7 @@ the same edge policies.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import subprocess
@@ -111,6 +112,30 @@ EXPERIMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 )
 
 
+def network_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int) -> str:
+    """Returns the canonical notation of the network with this prefix length that contains the address."""
+    return str(ipaddress.ip_network(f"{address}/{min(length, address.max_prefixlen)}", strict=False))
+
+
+ADDRESSES: st.SearchStrategy[str] = st.one_of(
+    st.ip_addresses().map(str),
+    st.lists(st.integers(-1, 300).map(str), min_size=3, max_size=5).map(".".join),
+    st.lists(st.sampled_from(["", "0", "1", "ffff", "2001", "DB8", "00", "g", "1.2.3.4", "%1"]), max_size=9).map(
+        ":".join
+    ),
+)
+NETWORKS: st.SearchStrategy[str] = st.one_of(
+    st.builds("{}/{}".format, ADDRESSES, st.integers(-1, 130)),
+    st.builds(
+        network_of,
+        st.ip_addresses(),
+        st.integers(0, 128),
+    ),
+    ADDRESSES,
+    st.text(max_size=5),
+)
+
+
 def named(rules: list[dict[str, Any]], more: dict[str, Any]) -> str:
     content = [{"name": f"rule-{number}", **rule} for number, rule in enumerate(rules)]
     return json.dumps({"format": 1, "rules": content, **more})
@@ -125,6 +150,7 @@ POLICIES: st.SearchStrategy[str] = st.builds(
             "experiments": st.lists(EXPERIMENTS, max_size=2),
             "operators": st.sampled_from([["alice"], [], ["é"]]),
             "exemptions": st.just([{"advisory": "GHSA-1", "reason": "any"}]) | JSON,
+            "blocked": st.lists(NETWORKS, max_size=2) | JSON,
         },
     ),
 )

@@ -8,7 +8,6 @@ import { clientHeaders, isForClients } from "./client_headers";
 import { conditionsOf } from "./conditions";
 import { rulingOn } from "./enforcement";
 import { DEFAULT_FLAGS, type Flags, type ShieldFlags, type Subject, variantOf } from "./experiments";
-import type { Current } from "./feed";
 import { installFlag, prefetchFlag } from "./installs";
 import { entrypointsOf, type Invocation, l1Of } from "./invocation";
 import { type L1, l1From, readerOf, type View } from "./l1";
@@ -19,7 +18,7 @@ import { absent, withoutShield } from "./object_errors";
 import { clientResponse, fetchObject } from "./objects";
 import { listResponse } from "./oci_lists";
 import { placeOf } from "./places";
-import { type Latest, latestPolicies, POLICIES_ENTRY, policyInForce, policyOfVariant } from "./policies";
+import { type NamedPolicy, POLICIES_ENTRY, policyOfVariant } from "./policies";
 import { budgetIn } from "./prediction";
 import { predicting } from "./prefetch";
 import { redirectToL1 } from "./redirects";
@@ -27,7 +26,7 @@ import { namingVariants, requestEvent } from "./request_log";
 import { isPart, type ObjectRoute } from "./routes";
 import { type RuleSet, ruleSetOf } from "./rule_sets";
 import { entryText } from "./store";
-import type { Read } from "./versioned_documents";
+import type { Digests, Read } from "./versioned_documents";
 
 /** A client's request for an object that the client is authorized to pull. */
 export interface AuthorizedRequest extends Invocation {
@@ -46,6 +45,8 @@ interface Terms {
   /** The rules of the edge policy that apply to the client. Undefined means that no rule applies. */
   rules: RuleSet | undefined;
   flags: Flags & ShieldFlags;
+  /** Whether the edge policy blocks networks, so that a decision holds for one client address only. */
+  isBlocking: boolean;
 }
 
 /** The answer from the isolate's memory, which already has all headers for the client. Absent if L1 answered. */
@@ -56,20 +57,23 @@ interface Found {
 /**
  * Answers an authorized request. If experiments assign the client to variants, the flags of these variants affect the
  * response (experiments.ts). Logs the request if the client takes part in an experiment.
+ *
+ * `inForce` is the stack's edge policy in force. `advisories` has the digests of the latest data sets of advisories.
+ * `read` fetches a policy or a data set.
  */
-export async function serveAuthorized(authorized: AuthorizedRequest, policies: Current<Latest>): Promise<Response> {
+export async function serveAuthorized(
+  authorized: AuthorizedRequest,
+  inForce: NamedPolicy | undefined,
+  advisories: Digests,
+  read: Read,
+): Promise<Response> {
   const { wanted, request, bindings, subject, started } = authorized;
-  // `read` fetches a policy or a data set of advisories. For most requests, the worker does not call `read`, because
-  // the isolate has these documents in memory.
-  const read: Read = (key) => l1Of(authorized, DEFAULT_FLAGS)()(key, "GET", {});
-  const latest = await latestPolicies(policies, entryIn(bindings), started);
-  const inForce = await policyInForce(latest.policies, read);
   const assignment = variantOf(inForce?.policy.experiments ?? [], subject);
   const named = await policyOfVariant(assignment.flags.policy, inForce, read);
-  const rules = ruleSetOf(named, await dataSetInForce(latest.advisories, read), subject.principal);
+  const rules = ruleSetOf(named, await dataSetInForce(advisories, read), subject.principal);
   const install = loggedInstall(authorized, assignment.flags);
   const flags = install === undefined ? assignment.flags : { ...assignment.flags, install };
-  const response = await permitted(authorized, { rules, flags });
+  const response = await permitted(authorized, { rules, flags, isBlocking: inForce?.policy.blocked !== undefined });
   if (Object.keys(assignment.variants).length === 0 || bindings.REDIRECT_TO_L1 !== undefined) return response;
   console.log(JSON.stringify(requestEvent(assignment, wanted.ecosystem, request.method, response, Date.now() - started)));
   return inForce?.policy.operators.includes(subject.principal) ? namingVariants(response, assignment) : response;
@@ -84,14 +88,23 @@ function loggedInstall({ bindings, subject, started }: AuthorizedRequest, { pred
   return installFlag(bindings, subject.principal, started).install;
 }
 
-function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null> {
+/**
+ * Returns a function that fetches a policy or a data set of advisories from L1. For most requests, the worker does not
+ * call this function, because the isolate has these documents in memory.
+ */
+export function policyReader(invocation: Invocation): Read {
+  return (key) => l1Of(invocation, DEFAULT_FLAGS)()(key, "GET", {});
+}
+
+/** Returns a function that reads the names of the latest edge policies from the key-value store. */
+export function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null> {
   return () => entryText(store, POLICIES_ENTRY);
 }
 
 /** Answers an authorized request as the edge policy decides: with the object, with a filtered document, or with 403. */
 function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<Response> {
   const { wanted, request, bindings } = authorized;
-  const { rules, flags } = terms;
+  const { rules, flags, isBlocking } = terms;
   const l1 = l1Of(authorized, flags);
   const headersOf = (answer: Response): Record<string, string> => clientHeaders(wanted, answer);
   // `l1()` makes the runtime create a new stub of the cached entrypoint. An answer from memory needs no stub, so
@@ -104,7 +117,7 @@ function permitted(authorized: AuthorizedRequest, terms: Terms): Promise<Respons
   const serve = (view?: View): Promise<Response> =>
     bindings.REDIRECT_TO_L1 === undefined
       ? object(authorized, withPrefetches(tiers(view), authorized, terms), found)
-      : Promise.resolve(redirectToL1(wanted, request, placeOf(request, Date.now()), flags, view));
+      : Promise.resolve(redirectToL1(wanted, request, placeOf(request, Date.now()), flags, isBlocking, view));
   return rules === undefined ? serve() : ruled(authorized, rules, l1, serve);
 }
 

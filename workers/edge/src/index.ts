@@ -4,7 +4,7 @@
 
 import { isNewestDataSetInForce } from "./advisories";
 import { failure, ociFailure, unauthorized } from "./answers";
-import { serveAuthorized } from "./authorized";
+import { entryIn, policyReader, serveAuthorized } from "./authorized";
 import type { Bindings } from "./bindings";
 import { fetchFeed, metadataApiOf } from "./cached_feeds";
 import { credentialOf, isBearer, tokenWith } from "./credentials";
@@ -17,7 +17,8 @@ import { KnownTokens } from "./known_tokens";
 import { readerOf } from "./l1";
 import { tooManyFailures, tooManyRequests } from "./limits";
 import { absent, withoutGrant } from "./object_errors";
-import { isNewestInForce, policiesFeed } from "./policies";
+import { isNewestInForce, latestPolicies, policiesFeed, policyInForce } from "./policies";
+import type { Policy } from "./policy";
 import { PURGE_PATH, purgeAnswer } from "./purges";
 import { isQuarantined } from "./quarantine";
 import { NO_REVOCATIONS, type Revocations, revocationsFeed } from "./revocations";
@@ -34,6 +35,7 @@ export { Objects } from "./cached_objects";
 
 const FEED_HEALTH_PATH = "/healthz/feed";
 const READS: readonly string[] = ["GET", "HEAD"];
+const BLOCKED = "blocked-address: requests from this network are blocked";
 const PUBLISH = "publish packages with: python -m registry publish";
 
 const knownRoutes = new KnownRoutes();
@@ -114,6 +116,12 @@ async function serveProtected(
     return refused ?? invalid();
   }
   if (known === undefined && credential.kind === "token") knownTokens.remember(header, credential.digest);
+  const read = policyReader({ request, bindings, ctx });
+  const latest = await latestPolicies(await policies, entryIn(bindings), started);
+  const inForce = await policyInForce(latest.policies, read);
+  // Requests from a blocked network do not count as requests with the token, so that the token's other clients do not
+  // get 429.
+  if (isBlocked(request, inForce?.policy)) return failure(wanted.ecosystem, 403, BLOCKED);
   const flooded = await tooManyRequests(credential.digest, wanted.ecosystem, bindings);
   if (flooded !== undefined) return flooded;
   if (wanted.kind === "authenticated") return authenticated(wanted.answer, holder);
@@ -127,7 +135,13 @@ async function serveProtected(
     return absent(wanted, 410, "this was withdrawn; use another version");
   }
   const subject = { principal: holder.principal, token: credential.digest };
-  return serveAuthorized({ request, bindings, ctx, wanted, grants: holder.grants, subject, started }, await policies);
+  const authorized = { request, bindings, ctx, wanted, grants: holder.grants, subject, started };
+  return serveAuthorized(authorized, inForce, latest.advisories, read);
+}
+
+/** Returns whether the client's address is in a network that the edge policy blocks. */
+function isBlocked(request: Request, policy: Policy | undefined): boolean {
+  return policy?.blocked !== undefined && policy.blocked.contain(request.headers.get("cf-connecting-ip") ?? "");
 }
 
 function authenticated(answer: "ping" | "whoami" | "version", holder: Entitlement): Response {

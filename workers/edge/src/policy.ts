@@ -7,6 +7,7 @@ import Range from "semver/classes/range";
 import type { Advisory, Level, PackageAdvisories } from "./advisories";
 import { experimentsIn, type Experiment, PRINCIPAL } from "./experiments";
 import { areTexts, check, type Fields, fieldsOf, InvalidDocument, isInteger, isText, NAME } from "./fields";
+import { Networks, prefixOf } from "./networks";
 import { isSpecifier } from "./python_ranges";
 import type { Ecosystem } from "./routes";
 
@@ -65,6 +66,8 @@ export interface Policy {
   experiments: readonly Experiment[];
   /** The principals of operators. Only operators see their variants of experiments in a response header. */
   operators: readonly string[];
+  /** The networks whose clients the worker refuses. Absent when the policy blocks no network. */
+  blocked?: Networks;
 }
 
 /**
@@ -85,7 +88,7 @@ const FORMAT = 1;
 const RULES_MAX = 1_000;
 const RANGE_CHARACTERS_MAX = 256;
 const DAYS_MAX = 3_650;
-const DOCUMENT_FIELDS = ["format", "rules", "exemptions", "experiments", "operators"];
+const DOCUMENT_FIELDS = ["format", "rules", "exemptions", "experiments", "operators", "blocked"];
 const RULE_FIELDS = [
   ...["name", "action", "ecosystem", "packages", "versions", "tags", "digests", "younger_than_days", "reason"],
   "principals",
@@ -93,6 +96,7 @@ const RULE_FIELDS = [
 ];
 const EXEMPTION_FIELDS = ["advisory", "ecosystem", "packages", "reason"];
 const EXEMPTIONS_MAX = 1_000;
+const BLOCKED_MAX = 1_000;
 const SEVERITY = /^(?:critical|high|medium|low)$/;
 // The maximum number of rules with `principals` in a policy. The edge identifies a group of principals by a bit mask
 // with one bit for each of these rules (groups.ts), so the number of rules is limited.
@@ -117,7 +121,8 @@ export function parsePolicy(text: string): Policy {
   } catch {
     throw new InvalidDocument("the document is no JSON");
   }
-  const { format, rules, exemptions = [], experiments = [], operators } = fieldsOf(given, DOCUMENT_FIELDS, "the document");
+  const fields = fieldsOf(given, DOCUMENT_FIELDS, "the document");
+  const { format, rules, exemptions = [], experiments = [], operators } = fields;
   check(format === FORMAT, "the document", "format");
   check(Array.isArray(rules) && rules.length <= RULES_MAX, "the document", "rules");
   const parsed = (rules as unknown[]).map(ruleOf);
@@ -130,7 +135,15 @@ export function parsePolicy(text: string): Policy {
     exemptions: (exemptions as unknown[]).map(exemptionOf),
     experiments: experimentsIn(experiments),
     operators: operators ?? [],
+    ...blockedIn(fields),
   };
+}
+
+function blockedIn({ blocked = [] }: Fields): Pick<Policy, "blocked"> {
+  check(Array.isArray(blocked) && blocked.length <= BLOCKED_MAX, "the document", "blocked");
+  const prefixes = (blocked as unknown[]).map((network) => (typeof network === "string" ? prefixOf(network) : undefined));
+  check(prefixes.every((prefix) => prefix !== undefined), "the document", "blocked");
+  return prefixes.length === 0 ? {} : { blocked: new Networks(prefixes) };
 }
 
 function ruleOf(given: unknown, index: number): Rule {

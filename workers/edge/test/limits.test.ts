@@ -2,9 +2,10 @@
 // client address, the worker answers before it answers 429.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 
-import { edge, grant, limits } from "./edge";
+import { answerWhole, edge, grant, limits, policies, stub } from "./edge";
 
 interface OciErrors {
   errors: { code: string }[];
@@ -66,4 +67,23 @@ test("an image client that sends too many requests gets the error code of the OC
   const refused = await fetch(`${edge}/v2/acme/app/manifests/1.0`, { headers: headers("puller", "192.0.2.7") });
   const { errors } = (await refused.json()) as OciErrors;
   assert.deepEqual([refused.status, errors[0]?.code], [429, "TOOMANYREQUESTS"]);
+});
+
+test("requests from a blocked network do not count as requests with the token", async () => {
+  grant("shared", ["npm:*:pull"]);
+  const policy = '{"format":1,"rules":[],"blocked":["198.51.100.0/24"]}';
+  const digest = createHash("sha256").update(policy).digest("hex");
+  stub.shield = (request, response) => {
+    if (request.url === `/objects/edge-policies/${digest}.json`) response.end(policy);
+    else answerWhole(request, response);
+  };
+  policies.push(digest);
+  const end = Date.now() + 60_000;
+  for (let number = 0; (await statuses(1, `probe-${number}`, "198.51.100.1"))[0] !== 403; number += 1) {
+    grant(`probe-${number + 1}`, ["npm:*:pull"]);
+    assert.ok(Date.now() < end, "the policy never counted");
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  assert.deepEqual(await statuses(7, "shared", "198.51.100.1"), Array(7).fill(403));
+  assert.deepEqual(await statuses(6, "shared", "192.0.2.9"), [200, 200, 200, 200, 200, 429]);
 });

@@ -118,6 +118,59 @@ async function becomes(name: string, status: number): Promise<void> {
   }
 }
 
+/** Requests a path from a client address. Returns the status of the response. */
+async function statusFrom(address: string, path = "/npm/web", headers = bearer("reader")): Promise<number> {
+  const answer = await fetch(edge + path, { headers: { ...headers, "cf-connecting-ip": address } });
+  await answer.arrayBuffer();
+  return answer.status;
+}
+
+/** Requests a package from a client address until the response has the given status. Fails after two minutes. */
+async function becomesFrom(address: string, status: number): Promise<void> {
+  const end = Date.now() + 120_000;
+  while ((await statusFrom(address)) !== status) {
+    assert.ok(Date.now() < end, `${address} never got ${status}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+test("the worker refuses clients in the networks that the policy blocks, and no others", async () => {
+  grant("reader", ["npm:*:pull", "pypi:*:pull", "oci:*:pull"]);
+  stub.shield = (request, response) => {
+    const key = (request.url ?? "").slice("/objects/".length);
+    const text = key.startsWith("edge-policies/") ? objects.get(key) : JSON.stringify({ versions: {}, "dist-tags": {} });
+    response.writeHead(text === undefined ? 404 : 200, { "cache-control": "public, max-age=5" }).end(text);
+  };
+  policies.push(named(JSON.stringify({ format: 1, rules: [], blocked: ["192.0.2.0/25", "2001:db8:1::/48"] })));
+  await becomesFrom("192.0.2.7", 403);
+  for (const address of ["192.0.2.0", "192.0.2.127", "::ffff:192.0.2.7", "2001:db8:1::9", "2001:DB8:1:ffff:0:0:0:1"]) {
+    assert.equal(await statusFrom(address), 403, address);
+  }
+  for (const address of ["192.0.2.128", "192.0.1.255", "::ffff:192.0.2.128", "2001:db8:2::", "2001:db8::1", "", "unknown"]) {
+    assert.equal(await statusFrom(address), 200, address);
+  }
+  const blocked = "192.0.2.7";
+  for (const path of ["/npm/-/whoami", "/v2/", "/pypi/simple/web/", "/v2/acme/web/tags/list", "/npm/web/-/web-1.0.0.tgz"]) {
+    assert.equal(await statusFrom(blocked, path), 403, path);
+  }
+  assert.equal(await statusFrom(blocked, "/npm/web", {}), 401);
+  assert.equal(await statusFrom(blocked, "/npm/web", bearer("unknown")), 401);
+  for (const path of ["/healthz", "/healthz/feed"]) assert.equal(await statusFrom(blocked, path, {}), 200, path);
+
+  const answers = ["/npm/web", "/pypi/simple/web/", "/v2/acme/web/tags/list"].map((path) =>
+    fetch(edge + path, { headers: { ...bearer("reader"), "cf-connecting-ip": blocked } }));
+  const reason = "blocked-address: requests from this network are blocked";
+  const [npm, python, image] = await Promise.all(answers);
+  assert.deepEqual(await npm!.json(), { error: reason });
+  assert.equal(await python!.text(), `${reason}\n`);
+  assert.deepEqual(await image!.json(), { errors: [{ code: "DENIED", message: reason, detail: null }] });
+  for (const answer of [npm, python, image]) assert.equal(answer!.headers.get("cache-control"), "no-store");
+
+  policies.unshift(named('{"format": 1, "rules": [], "blocked": []}'));
+  await becomesFrom(blocked, 200);
+  assert.equal(await statusFrom("2001:db8:1::9", "/npm/-/whoami"), 200);
+});
+
 test("the worker applies a change, ignores a broken policy, and applies the rollback", async () => {
   grant("reader", ["npm:*:pull"]);
   stub.shield = (request, response) => {

@@ -45,6 +45,14 @@ test("the worker accepts the documents that the registry's commands accept", () 
   assert.throws(() => parsePolicy("{"), InvalidDocument);
 });
 
+test("a policy blocks at most 1,000 networks", () => {
+  const blocking = (count: number): string =>
+    JSON.stringify({ format: 1, rules: [], blocked: Array(count).fill("192.0.2.0/24") });
+  assert.ok(parsePolicy(blocking(1_000)).blocked?.contain("192.0.2.7"));
+  assert.throws(() => parsePolicy(blocking(1_001)), InvalidDocument);
+  assert.equal(parsePolicy(blocking(0)).blocked, undefined);
+});
+
 test("npm ranges include pre-releases", () => {
   for (const [range, version] of [["<1.3.0", "1.2.9"], [">=1.0.0 <2", "1.5.0-beta.1"], ["^1.2", "1.9.0"], ["1.2.3 || 2.x", "2.0.1"]]) {
     assert.equal(npm(range!, version!), "rule-0", `${range} ${version}`);

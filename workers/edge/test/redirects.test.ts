@@ -17,12 +17,12 @@ declare global {
   }
 }
 
-function redirect(path: string, headers: Record<string, string> = {}, policy?: string): Response {
+function redirect(path: string, headers: Record<string, string> = {}, policy?: string, isBlocking = false): Response {
   const request = new Request(`https://packages.test${path}`, { headers });
   const wanted = route(new URL(request.url), request.headers.get("accept") ?? "") as ObjectRoute;
   assert.equal(wanted.kind, "object");
   const view = policy === undefined ? undefined : ({ kind: "filtered", policy } as const);
-  return redirectToL1(wanted, request, { latitude: 38.9, longitude: -77.4 }, DEFAULT_FLAGS, view);
+  return redirectToL1(wanted, request, { latitude: 38.9, longitude: -77.4 }, DEFAULT_FLAGS, isBlocking, view);
 }
 
 test("a redirect names the object's path in L1 and the place of the PoP", () => {
@@ -38,10 +38,15 @@ test("a redirect to a document under a policy names the filtered document", () =
   assert.equal(headers.get("vary"), "Accept");
 });
 
+test("NGINX may remember a redirect, unless the policy blocks networks", () => {
+  assert.equal(redirect("/npm/web").headers.get("x-accel-expires"), null);
+  assert.equal(redirect("/npm/web", {}, undefined, true).headers.get("x-accel-expires"), "0");
+});
+
 test("a redirect carries the flags of the client's variants for a miss, and no flags of a client without variants", () => {
   const request = new Request("https://packages.test/npm/web");
   const wanted = route(new URL(request.url), "") as ObjectRoute;
-  const { headers } = redirectToL1(wanted, request, undefined, { shieldPool: ["us-*"], hedging: false });
+  const { headers } = redirectToL1(wanted, request, undefined, { shieldPool: ["us-*"], hedging: false }, false);
   assert.deepEqual(flagsIn(new Headers({ "x-artifact-edge-flags": headers.get("x-artifact-edge-flags")! })), {
     ...DEFAULT_FLAGS,
     shieldPool: ["us-*"],
