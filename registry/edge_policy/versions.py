@@ -7,8 +7,9 @@ answer, the edge gets the digest from an entry in Workers KV.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ from registry.target import Target
 
 # The partition of the metadata database with one item for each version of the edge policy.
 VERSIONS = "edge-policy-versions"
+# The number of times that `edit` applies a change, if other operators change the policy at the same time.
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,24 @@ def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
     return _change(target, by, policy, item)
 
 
+def edit(target: Target, by: By, change: Callable[[Policy], Policy]) -> Changed:
+    """Replaces the edge policy in force with `change(policy)`. Without a policy, `change` gets one without rules. If
+    somebody changes the policy at the same time, the function applies `change` again, to the new policy.
+
+    `change` must not add experiments, because the function does not check whether the policies of variants exist.
+    """
+    for _ in range(_ATTEMPTS):
+        item = target.repository.item(PARTITION, CURRENT)
+        there = version(target, item.document["version"]) if item else None
+        policy = parsed(there.text, f"version {there.number}") if there else Policy(format=1, rules=())
+        changed = change(policy)
+        if there is not None and changed.digest == there.digest:
+            return Changed(there, new=False, edge_error=entry.update(target))
+        with contextlib.suppress(Conflict):
+            return _transact(target, by, changed, item)
+    raise RegistryError("others changed the edge policy at the same time, again and again; repeat the command")
+
+
 def rollback(target: Target, by: By, number: int) -> Changed:
     """Restores the policy of the version `number` as a new version. If `number` is 0, restores the version that the
     current version replaced. If the current version is the first one, the new version is a policy without rules.
@@ -115,6 +136,17 @@ def rollback(target: Target, by: By, number: int) -> Changed:
 
 
 def _change(target: Target, by: By, policy: Policy, item: Item | None, restores: int = 0) -> Changed:
+    """Makes `policy` the edge policy in force. Raises RegistryError if somebody has changed the policy since the read
+    of `item`.
+    """
+    try:
+        return _transact(target, by, policy, item, restores)
+    except Conflict:
+        _expect(target, target.repository.item(PARTITION, CURRENT), item.document["version"] if item else 0)
+        raise
+
+
+def _transact(target: Target, by: By, policy: Policy, item: Item | None, restores: int = 0) -> Changed:
     there = item.document["version"] if item else 0
     made = Version(there + 1, policy.text, policy.digest, by, now(), there, restores)
     body = policy.text.encode()
@@ -123,17 +155,13 @@ def _change(target: Target, by: By, policy: Policy, item: Item | None, restores:
     digests = [policy.digest, *(digest for digest in _digests(item) if digest != policy.digest)][:KNOWN]
     condition = Unchanged(item.version) if item else Absent()
     what = f"edge policy version {made.number}" + (f" as version {restores}" if restores else "")
-    try:
-        target.repository.transact(
-            [
-                Put(PARTITION, CURRENT, {"version": made.number, "policies": digests}, condition),
-                Put(VERSIONS, _name(made.number), _document(made), Absent()),
-                audit.entry(by, what, made.at),
-            ]
-        )
-    except Conflict:
-        _expect(target, target.repository.item(PARTITION, CURRENT), there)
-        raise
+    target.repository.transact(
+        [
+            Put(PARTITION, CURRENT, {"version": made.number, "policies": digests}, condition),
+            Put(VERSIONS, _name(made.number), _document(made), Absent()),
+            audit.entry(by, what, made.at),
+        ]
+    )
     return Changed(made, new=True, edge_error=entry.update(target))
 
 

@@ -5,22 +5,27 @@ select nor download a denied version.
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from emulation.layout import CLIENT_LOCATIONS
+from emulation.engine.environment import cloud_environment
+from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 from local import operator, samples
 from local.clients import Client
 from tests.support.osv_records import malware, write
 from tests.support.packages import tarball, wheel
+from tests.support.runbooks import runbook
 from tests.support.sandbox.commands import registry
-from tests.support.sandbox.edge import access
+from tests.support.sandbox.edge import AP_SOUTHEAST, EU_WEST, US_EAST, access
 from tests.support.sandbox.installs import npm_install, pip_install, skopeo_copy
+from tests.support.sandbox.operator_shell import OperatorShell
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
@@ -93,10 +98,12 @@ def put(up: Up, file: Path, document: object) -> None:
     policy(up, "put", file, "--replaces", replaces)
 
 
-def await_status(up: Up, path: str, status: int) -> None:
-    """Waits until every PoP answers a request for `path` with status `status`. Fails after `WITHIN` seconds."""
+def await_status(up: Up, path: str, status: int, locations: Sequence[ClientLocation] = CLIENT_LOCATIONS) -> None:
+    """Waits until clients at all these locations get the status `status` for `path`. There is a PoP for each client
+    location. Fails after `WITHIN` seconds.
+    """
     start = time.monotonic()
-    for location in CLIENT_LOCATIONS:
+    for location in locations:
         with httpx.Client(**access(up, location, "policy-reader")) as client:
             while (found := client.get(path).status_code) != status:
                 assert time.monotonic() - start < WITHIN, f"{location.name} still answers {found} and not {status}"
@@ -151,6 +158,31 @@ def test_clients_resolve_to_the_allowed_version_and_read_the_rule_for_the_denied
     log = registry(up, "audit").stdout
     assert "edge policy put" in log
     assert "edge policy rollback" in log
+
+
+def test_a_network_is_blocked_everywhere_within_seconds_by_the_commands_of_the_runbook(
+    up: Up, reader: Client, tmp_path: Path
+) -> None:
+    """Blocks the addresses of all clients in Virginia and in Ireland. Clients in Singapore have another address."""
+    networks = [f"{up.sandbox.client_location_address(location)}/32" for location in (US_EAST, EU_WEST)]
+    printed = {"192.0.2.0/24": networks[0], "2001:db8::/32": networks[1]}
+    block, unblock = runbook("docs/operations.md", "Block an address range now").blocks(printed)
+    (tmp_path / "outputs.json").write_text(json.dumps(up.outputs()))
+    environment = {**cloud_environment(up.sandbox, {}), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    shell = OperatorShell(tmp_path, environment, tmp_path / "commands")
+    path = f"/npm/{NAME}"
+
+    assert "\n{}\n{}\n".format(*networks) in shell.run(block)
+    await_status(up, path, 403, (US_EAST, EU_WEST))
+    with httpx.Client(**access(up, US_EAST, "policy-reader")) as client:
+        assert client.get("/npm/-/whoami").json()["error"].startswith("blocked-address: ")
+        assert client.get("/healthz").status_code == 200
+    with httpx.Client(**access(up, AP_SOUTHEAST, "policy-reader")) as client:
+        assert client.get(path).status_code == 200
+
+    assert f"no longer blocked: {', '.join(networks)}" in shell.run(unblock)
+    await_status(up, path, 200)
+    assert "edge unblock" in registry(up, "audit").stdout
 
 
 def publish_version(up: Up, directory: Path, version: str) -> None:

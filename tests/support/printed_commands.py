@@ -24,6 +24,7 @@ NOT_RUN = {
     r"-m registry keys init": "needs API tokens of Cloudflare; make up has made the keys of the sandbox",
     r"\baws |gcloud |kubectl ": "needs a cloud account or a cluster",
     r"-m registry edge policy put": "concerns every client of the sandbox; tests/e2e/test_edge_policy.py runs them",
+    r"-m registry edge (un)?block ": "concerns every client of the sandbox; tests/e2e/test_edge_policy.py runs them",
     r"-m registry edge experiment report": "needs the log of an experiment; tests/e2e/test_experiments.py reads one",
     r"-m registry advisories": "concerns every client of the sandbox; tests/e2e/test_edge_policy.py imports some",
     r"-m rollout": "concerns every client of the sandbox; tests/e2e/test_deploying_runbooks.py runs them",
