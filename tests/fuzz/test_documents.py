@@ -117,20 +117,18 @@ def network_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address, length: i
     return str(ipaddress.ip_network(f"{address}/{min(length, address.max_prefixlen)}", strict=False))
 
 
+PREFIX_LENGTHS = st.integers(-1, 129) | st.sampled_from([0, 8, 24, 32, 33, 64, 96, 97, 128])
+IPV4_MAPPED = st.integers(0xFFFE_0000_0000, 0xFFFF_FFFF_FFFF).map(ipaddress.IPv6Address)
 ADDRESSES: st.SearchStrategy[str] = st.one_of(
-    st.ip_addresses().map(str),
+    (st.ip_addresses() | IPV4_MAPPED).map(str),
     st.lists(st.integers(-1, 300).map(str), min_size=3, max_size=5).map(".".join),
     st.lists(st.sampled_from(["", "0", "1", "ffff", "2001", "DB8", "00", "g", "1.2.3.4", "%1"]), max_size=9).map(
         ":".join
     ),
 )
 NETWORKS: st.SearchStrategy[str] = st.one_of(
-    st.builds("{}/{}".format, ADDRESSES, st.integers(-1, 130)),
-    st.builds(
-        network_of,
-        st.ip_addresses(),
-        st.integers(0, 128),
-    ),
+    st.builds(network_of, st.ip_addresses() | IPV4_MAPPED, st.integers(0, 128)),
+    st.builds("{}/{}".format, ADDRESSES, PREFIX_LENGTHS),
     ADDRESSES,
     st.text(max_size=5),
 )
@@ -141,7 +139,10 @@ def named(rules: list[dict[str, Any]], more: dict[str, Any]) -> str:
     return json.dumps({"format": 1, "rules": content, **more})
 
 
-POLICIES: st.SearchStrategy[str] = st.builds(
+BLOCKING: st.SearchStrategy[str] = st.builds(
+    named, st.just([]), st.fixed_dictionaries({"blocked": st.lists(NETWORKS, min_size=1, max_size=2)})
+)
+POLICIES: st.SearchStrategy[str] = BLOCKING | st.builds(
     named,
     st.lists(CHANGED, max_size=3),
     st.fixed_dictionaries(
