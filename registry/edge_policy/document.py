@@ -130,9 +130,11 @@ def parsed(text: str, source: str) -> Policy:
     if len(text.encode()) > MOST_BYTES:
         raise RegistryError(f"{source}: has more than {MOST_BYTES} bytes; join rules that differ only in packages")
     try:
-        given: Any = json.loads(text, object_pairs_hook=_without_repetition)
-    except (ValueError, RecursionError) as error:
+        given: Any = json.loads(text, object_pairs_hook=_fields)
+    except (json.JSONDecodeError, RecursionError) as error:
         raise RegistryError(f"{source}: is no JSON: {error}; {_HOW}") from None
+    except ValueError as error:
+        raise RegistryError(f"{source}: {error}; {_HOW}") from None
     try:
         return Policy.model_validate_json(json.dumps(given), strict=True)
     except ValidationError as error:
@@ -140,8 +142,14 @@ def parsed(text: str, source: str) -> Policy:
         raise RegistryError(f"{source}: is not accepted; {_HOW}\n" + "\n".join(f"  {line}" for line in lines)) from None
 
 
-def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _fields(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns the fields of a JSON object. Raises ValueError for a field that stands twice, and for a field without a
+    value. Pydantic would take null for an absent field, and the edge worker would refuse the document.
+    """
     found = dict(pairs)
+    for name, value in pairs:
+        if value is None:
+            raise ValueError(f"{name!r} is null; leave the field out")
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands twice in one object")
