@@ -343,6 +343,11 @@ def test_a_blocked_network_cannot_use_a_permission_that_nginx_remembers(pop: Own
         refused = pop.request(path, "shared-token", client=blocked)
         assert (refused.status, refused.body) == (403, b"blocked-address: requests from this network are blocked\n")
         assert refused.headers["cache-control"] == "no-store"
+    _, line = logged(pop, path, "shared-token", client=blocked)
+    assert (line["status"], line["rule"], line["client"]) == ("403", "blocked-address", blocked)
+    pop.entitlements.grant("token-of-nothing")
+    _, line = logged(pop, path, "token-of-nothing", client=neighbour)
+    assert (line["status"], line["rule"], line["client"]) == ("403", "", "")
     assert pop.request("/healthz", client=blocked).status == 200
     assert pop.request(path, client=blocked).status == 401
 

@@ -121,7 +121,7 @@ async function serveProtected(
   const inForce = await policyInForce(latest.policies, read);
   // Requests from a blocked network do not count as requests with the token, so that the token's other clients do not
   // get 429.
-  if (isBlocked(request, inForce?.policy)) return failure(wanted.ecosystem, 403, BLOCKED);
+  if (isBlocked(request, inForce?.policy)) return failure(wanted.ecosystem, 403, BLOCKED, { "x-artifact-edge-rule": "blocked-address" });
   const flooded = await tooManyRequests(credential.digest, wanted.ecosystem, bindings);
   if (flooded !== undefined) return flooded;
   if (wanted.kind === "authenticated") return authenticated(wanted.answer, holder);

@@ -164,7 +164,10 @@ test("the worker refuses clients in the networks that the policy blocks, and no 
   assert.deepEqual(await npm!.json(), { error: reason });
   assert.equal(await python!.text(), `${reason}\n`);
   assert.deepEqual(await image!.json(), { errors: [{ code: "DENIED", message: reason, detail: null }] });
-  for (const answer of [npm, python, image]) assert.equal(answer!.headers.get("cache-control"), "no-store");
+  for (const answer of [npm, python, image]) {
+    assert.equal(answer!.headers.get("cache-control"), "no-store");
+    assert.equal(answer!.headers.get("x-artifact-edge-rule"), "blocked-address");
+  }
 
   policies.unshift(named('{"format": 1, "rules": [], "blocked": []}'));
   await becomesFrom(blocked, 200);
