@@ -1,5 +1,5 @@
 """Tests that the documentation page of alarms lists every alarm, that each alarm links to a runbook, and that every
-runbook has an alarm.
+runbook in docs/operations.md but one has an alarm.
 """
 
 from __future__ import annotations
@@ -7,6 +7,9 @@ from __future__ import annotations
 import re
 
 from tests.support.alarm_table import PAGE, page, rows, whole
+
+# The title of docs/operations.md, and the runbook that an operator follows without an alarm.
+WITHOUT_ALARM = {"operations", "block-an-address-range-now"}
 
 
 def test_the_page_lists_all_alarms_and_each_leads_to_a_heading() -> None:
@@ -18,7 +21,7 @@ def test_the_page_lists_all_alarms_and_each_leads_to_a_heading() -> None:
         file, anchor = row.runbook.split("#")
         assert anchor in anchors(file), f"{row.name}: {file} has no heading {anchor}"
         led_to.setdefault(file, set()).add(anchor)
-    assert led_to["docs/operations.md"] == anchors("docs/operations.md") - {"operations"}
+    assert led_to["docs/operations.md"] == anchors("docs/operations.md") - WITHOUT_ALARM
 
 
 def anchors(file: str) -> set[str]:
