@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +14,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from emulation.providers.aws.clients import client
+from tests.support.machine_program import load
 
 PROGRAM = Path(__file__).parents[2] / "infra/shield/machine/files/usr/local/sbin/fetch-secrets"
 SECRET = "artifact-edge/test/shield"
@@ -33,11 +32,7 @@ class Machine:
     """
 
     def __init__(self, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        loader = SourceFileLoader("fetch_secrets", str(PROGRAM))
-        spec = spec_from_loader(loader.name, loader)
-        assert spec is not None
-        self.program: Any = module_from_spec(spec)
-        loader.exec_module(self.program)
+        self.program: Any = load(PROGRAM)
         self.run = run
         self.down: set[str] = set()
         self.asked: list[str] = []

@@ -6,8 +6,6 @@ import io
 import json
 import os
 from datetime import UTC, datetime
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +13,8 @@ from urllib.parse import quote
 import botocore.endpoint
 import pytest
 from botocore.exceptions import EndpointConnectionError
+
+from tests.support.machine_program import load
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
@@ -27,11 +27,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The program, with an emulated metadata server that issues the token `token-of-pop`. The program's changes of the
     environment end with the test.
     """
-    loader = SourceFileLoader("assume_role", str(PROGRAM))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    made: Any = module_from_spec(spec)
-    loader.exec_module(made)
+    made: Any = load(PROGRAM)
     asked: list[Any] = []
 
     def urlopen(request: Any, timeout: float) -> io.BytesIO:

@@ -16,8 +16,6 @@ import types
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from infra.edge import ShieldNode, shields_binding
 from tests.support import own_pop
 from tests.support.certificates import Authority
 from tests.support.machine_certificates import issue_certificates
+from tests.support.machine_program import load
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
@@ -52,11 +51,7 @@ class Machine:
     """
 
     def __init__(self, root: Path, port: int, authority: Authority, shield: own_pop.Shield) -> None:
-        loader = SourceFileLoader("fetch_settings", str(PROGRAM))
-        spec = spec_from_loader(loader.name, loader)
-        assert spec is not None
-        self.program: Any = module_from_spec(spec)
-        loader.exec_module(self.program)
+        self.program: Any = load(PROGRAM)
         self.shield, self.authority = shield, authority
         self.starts = True
         self.controlled: list[tuple[str, ...]] = []

@@ -8,8 +8,6 @@ import time
 import types
 from collections import Counter
 from collections.abc import Generator
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import pytest
 
 from emulation.providers.aws.clients import client
 from infra.waf import Sources, WafArgs
+from tests.support.machine_program import load
 from tests.support.own_pop import Front, running_front
 from tests.support.waiting import eventually
 
@@ -33,12 +32,7 @@ def front() -> Generator[Front]:
 @pytest.fixture
 def program(aws_cloud: None, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("ENVIRONMENT", "test")
-    loader = SourceFileLoader("report_refusals", str(PROGRAM))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return load(PROGRAM)
 
 
 def reported(**dimensions: str) -> float:

@@ -10,8 +10,6 @@ import time
 import types
 from collections.abc import Generator
 from http.server import ThreadingHTTPServer
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +25,7 @@ from emulation.providers.aws.clients import client
 from registry.delivery.purge import withdrawn_entry
 from registry.metadata import Put
 from registry.metadata.dynamodb import DynamoDbRepository
+from tests.support.machine_program import load
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
@@ -36,12 +35,7 @@ DIGEST = "ab" * 32
 
 
 def program() -> Any:
-    loader = SourceFileLoader("serve_entitlements", str(PROGRAM))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return load(PROGRAM)
 
 
 def create_table(region: str) -> DynamoDbRepository:

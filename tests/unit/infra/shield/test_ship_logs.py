@@ -6,8 +6,6 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from contract.shields import EDGE_PORT
 from emulation.providers.aws.clients import client
 from registry.co_downloads.training import Training
 from stacks.config import StackConfig
+from tests.support.machine_program import load
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
@@ -34,11 +33,7 @@ class Machine:
     """
 
     def __init__(self, root: Path) -> None:
-        loader = SourceFileLoader("ship_logs", str(PROGRAM))
-        spec = spec_from_loader(loader.name, loader)
-        assert spec is not None
-        self.program: Any = module_from_spec(spec)
-        loader.exec_module(self.program)
+        self.program: Any = load(PROGRAM)
         self.program.LOGS = root
         self.program.POSITIONS = root / "shipped.json"
         self.program.CREDENTIALS = root / "s3_auth.config"
