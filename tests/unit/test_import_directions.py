@@ -46,9 +46,9 @@ FORBIDDEN = [
 
 
 def sources(folder: Path) -> Iterator[Path]:
-    """Yields the Python files beneath `folder`, but no files in `node_modules`."""
+    """Yields the Python files beneath `folder`, except those of installed programs in `node_modules` and `bin`."""
     for directory, below, files in os.walk(folder):
-        below[:] = [name for name in below if name != "node_modules"]
+        below[:] = [name for name in below if name not in {"node_modules", "bin"}]
         yield from (Path(directory, name) for name in files if name.endswith(".py"))
 
 
