@@ -88,19 +88,21 @@ def test_pulumi_has_the_commands_and_options_that_the_pages_print(up: Up) -> Non
     assert len(printed) > 20
     engine = shell_environment(ensure_engine(print), up.sandbox, passphrase="")
     engine["PULUMI_EXPERIMENTAL"] = "true"  # without it, the help of `pulumi` does not list --plan
+    help_of = {command: help_text(command, engine) for command in {subcommand(words) for words in printed}}
     missing = [
         f"pulumi {' '.join(words)}: {option}"
         for words in printed
         for option in (each.split("=")[0] for each in words if each.startswith("-"))
-        if not re.search(rf"(^|\s){option}[\s,=]", help_of(words, engine))
+        if not re.search(rf"(^|\s){option}[\s,=]", help_of[subcommand(words)])
     ]
     assert missing == []
 
 
-def help_of(words: list[str], environment: Mapping[str, str]) -> str:
-    """Returns the help text of a `pulumi` command."""
-    subcommand = words[: 2 if words[0] in ("config", "stack", "state") and not words[1].startswith("-") else 1]
-    shown = subprocess.run(
-        ["pulumi", *subcommand, "--help"], env=environment, capture_output=True, text=True, check=True
-    )
+def subcommand(words: list[str]) -> tuple[str, ...]:
+    """Returns the words of a `pulumi` command that select its help text."""
+    return tuple(words[: 2 if words[0] in ("config", "stack", "state") and not words[1].startswith("-") else 1])
+
+
+def help_text(command: tuple[str, ...], environment: Mapping[str, str]) -> str:
+    shown = subprocess.run(["pulumi", *command, "--help"], env=environment, capture_output=True, text=True, check=True)
     return shown.stdout
