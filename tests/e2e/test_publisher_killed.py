@@ -173,7 +173,18 @@ def publish(clouds: ServedClouds, case: list[str]) -> None:
     assert report.delayed == []
 
 
-@pytest.mark.parametrize("make", [npm_case, pypi_case, oci_case], ids=["npm", "pypi", "oci"])
+# The order of the writes is the same on both stores. The tests with the marker run every night.
+CASES = [
+    pytest.param("s3", npm_case, id="s3-npm"),
+    pytest.param("s3", pypi_case, id="s3-pypi"),
+    pytest.param("s3", oci_case, id="s3-oci"),
+    pytest.param("gcs", npm_case, id="gcs-npm"),
+    pytest.param("gcs", pypi_case, id="gcs-pypi", marks=pytest.mark.nightly),
+    pytest.param("gcs", oci_case, id="gcs-oci", marks=pytest.mark.nightly),
+]
+
+
+@pytest.mark.parametrize(("clouds", "make"), CASES, indirect=["clouds"])
 def test_a_publisher_killed_at_any_write_leaves_a_whole_release(
     clouds: ServedClouds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], Case]
 ) -> None:
