@@ -35,6 +35,8 @@ BUCKET = "artifact-edge-state-example"
 STACK = {"<stack>": "bootstrap"}
 NO_CHANGES = "pulumi preview --expect-no-changes"
 
+pytestmark = pytest.mark.nightly
+
 
 @pytest.fixture(scope="module")
 def shell() -> Iterator[OperatorShell]:
