@@ -27,8 +27,8 @@ docs: setup  ## build the documentation site in site/; a broken link fails
 
 test: setup  ## run all tests
 	@$(PYTHON) -m local.prerequisites
-	@echo "five runs, three at once, as sandboxes wait more than they compute; each is shown when it is over"
-	@$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target test-worker test-sandboxes test-shared-sandbox test-plans test-units
+	@echo "five runs, four at once, as sandboxes wait more than they compute; each is shown when it is over"
+	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target test-units test-shared-sandbox test-sandboxes test-plans test-worker
 
 test-worker: workers/edge/node_modules/.package-lock.json
 	npm test --prefix workers/edge

@@ -127,6 +127,11 @@ def test_a_stack_is_created_unchanged_drifts_and_is_destroyed(sandbox: Sandbox, 
     assert client(sandbox, "dynamodb", "us-east-1").list_tables()["TableNames"] == []
 
 
+def test_the_engine_writes_no_log_files(sandbox: Sandbox, pulumi: Pulumi) -> None:
+    assert pulumi("stack", "ls").returncode == 0
+    assert list(sandbox.directory.glob("pulumi/home/**/*.log")) == []
+
+
 def test_a_users_mistake_is_one_line_without_a_stack_trace(pulumi: Pulumi) -> None:
     pulumi("config", "set", "region", "mars-1")
     try:
