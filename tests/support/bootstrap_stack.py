@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ from emulation.providers import gcp
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
 from infra.iam import Statement, allow, document
-from tests.support.harness import Deployment, deploy
+from tests.support.harness import Deployment, aws_account, deploy
 
 BUCKET = "artifact-edge-state-test"
 CONFIG = {
@@ -49,9 +50,33 @@ def bootstrapping_role(statements: Sequence[Statement]) -> str:
     return role
 
 
-def role_statements(role: str) -> list[Any]:
-    """Returns the statements of all policies of an IAM role."""
-    iam = client("iam")
-    named = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in named]
-    return [statement for document in documents for statement in document["Statement"]]
+def first_bootstrap_up() -> Deployment:
+    """Returns the result of a first deployment of the bootstrap stack. Tests share the result, so no test may change
+    it.
+    """
+    return _once()[0]
+
+
+def role_statements(role: str) -> Sequence[Any]:
+    """Returns the statements of all policies that IAM has for a role after the first deployment of the bootstrap stack.
+    Tests share the statements, so no test may change them.
+    """
+    return _once()[1][role]
+
+
+@cache
+def _once() -> tuple[Deployment, dict[str, list[Any]]]:
+    """Deploys the bootstrap stack in an AWS account of its own. Returns the deployment, and the statements of the
+    policies of each role.
+    """
+    with aws_account():
+        deployment, iam = bootstrap_up(), client("iam")
+        names = [
+            (role["RoleName"], name)
+            for role in iam.list_roles()["Roles"]
+            for name in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
+        ]
+        statements: dict[str, list[Any]] = {role: [] for role, _ in names}
+        for role, name in names:
+            statements[role] += iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"]
+        return deployment, statements

@@ -18,7 +18,7 @@ from emulation.providers.aws.clients import client
 from tests.policies.graph import as_policies_see_it
 from tests.policies.resources import NAMES, findings
 from tests.policies.resources import settings as policy_settings
-from tests.support.bootstrap_stack import BUCKET, bootstrap_up, role_statements
+from tests.support.bootstrap_stack import BUCKET, bootstrap_up, first_bootstrap_up, role_statements
 from tests.support.service_authorization import needs_any_resource
 
 ACCOUNT = "123456789012"
@@ -70,9 +70,7 @@ def test_a_role_also_trusts_the_subject_without_ids_if_the_config_says_so() -> N
     ]
 
 
-@pytest.mark.usefixtures("aws_cloud")
 def test_the_drift_role_can_change_nothing() -> None:
-    bootstrap_up()
     writing = ("Create", "Delete", "Put", "Update", "*", "Run", "Encrypt", "Generate", "Tag", "PassRole", "Add")
     for statement in role_statements("artifact-edge-bootstrap-prod-drift"):
         for action in statement["Action"]:
@@ -80,9 +78,7 @@ def test_the_drift_role_can_change_nothing() -> None:
             assert not action.endswith(("s3:GetObject*", "dynamodb:GetItem", "dynamodb:Query")), action
 
 
-@pytest.mark.usefixtures("aws_cloud")
 def test_a_role_reaches_the_state_of_its_own_environment_and_no_other() -> None:
-    bootstrap_up()
     for purpose in ("deploy", "drift"):
         statements = role_statements(f"artifact-edge-bootstrap-prod-{purpose}")
         objects = [each for each in statements if any(BUCKET in resource for resource in each["Resource"])]
@@ -94,9 +90,7 @@ def test_a_role_reaches_the_state_of_its_own_environment_and_no_other() -> None:
         assert may_write is (purpose == "deploy")
 
 
-@pytest.mark.usefixtures("aws_cloud")
 def test_the_deploy_role_is_limited_to_the_environments_names() -> None:
-    bootstrap_up()
     for statement in role_statements("artifact-edge-bootstrap-dev-deploy"):
         assert "*" not in statement["Resource"] or all(needs_any_resource(each) for each in statement["Action"])
         for resource in statement["Resource"]:
@@ -111,18 +105,16 @@ def test_the_deploy_role_is_limited_to_the_environments_names() -> None:
             assert "artifact-edge-bootstrap" not in resource
 
 
-@pytest.mark.usefixtures("aws_cloud")
 def test_the_values_for_pulumi_and_github_are_exported() -> None:
-    outputs: Mapping[str, Any] = bootstrap_up().outputs
+    outputs: Mapping[str, Any] = first_bootstrap_up().outputs
     assert outputs["backends"]["prod"] == f"s3://{BUCKET}/prod?region=us-east-1"
     assert outputs["secrets_provider"] == "awskms://alias/artifact-edge-state?region=us-east-1"
     assert outputs["deploy_roles"]["dev"] == f"arn:aws:iam::{ACCOUNT}:role/artifact-edge-bootstrap-dev-deploy"
     assert outputs["drift_roles"]["prod"] == f"arn:aws:iam::{ACCOUNT}:role/artifact-edge-bootstrap-prod-drift"
 
 
-@pytest.mark.usefixtures("aws_cloud")
 def test_the_program_meets_the_policies_with_its_settings() -> None:
-    deployment = bootstrap_up()
+    deployment = first_bootstrap_up()
     registered = as_policies_see_it(deployment)
     given = policy_settings("bootstrap")
     off = {name for name, value in given.items() if value["enforcementLevel"] == "disabled"}

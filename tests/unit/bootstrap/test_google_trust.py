@@ -11,7 +11,7 @@ import pytest
 
 from bootstrap.google_trust import google_trust
 from bootstrap.roles import ISSUER, Repository
-from tests.support.bootstrap_stack import bootstrap_up
+from tests.support.bootstrap_stack import first_bootstrap_up
 from tests.support.github_tokens import PROVIDER_NAME, REPOSITORY, WITH_IDS, WITHOUT_IDS, claims
 from tests.support.workload_identity import Provider, Refused
 
@@ -74,6 +74,5 @@ def test_the_longest_names_of_github_make_no_subject_that_google_refuses() -> No
         Provider(PROVIDER_NAME, f"https://{ISSUER}", {"google.subject": "assertion.sub"}, condition).subject(token)
 
 
-@pytest.mark.usefixtures("aws_cloud")
 def test_the_program_exports_the_settings() -> None:
-    assert bootstrap_up().outputs["google"] == google_trust(REPOSITORY, ["dev", "prod"])
+    assert first_bootstrap_up().outputs["google"] == google_trust(REPOSITORY, ["dev", "prod"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bootstrap_stack import bootstrap_up
+from tests.support.bootstrap_stack import first_bootstrap_up
 from tests.unit.docs import CHECKOUT
 
 # The tests leave out the decision records in docs/decisions. Each record has a date, and its figures were correct on
@@ -22,8 +22,7 @@ def test_no_page_counts_the_resources_of_a_stack_or_the_policies(page: Path) -> 
     assert re.findall(r"\b\d{2,}\*{0,2} (?:resources|policies)\b", page.read_text()) == []
 
 
-@pytest.mark.usefixtures("aws_cloud")
 def test_the_pages_name_the_key_for_states_that_bootstrap_creates() -> None:
-    key = bootstrap_up().outputs["secrets_provider"]
+    key = first_bootstrap_up().outputs["secrets_provider"]
     named = {url for page in PAGES for url in re.findall(r"awskms://[^`' ]+", page.read_text())}
     assert named == {key}

@@ -21,9 +21,9 @@ ACCOUNT = "123456789012"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/artifact-edge-bootstrap-{{}}-boundary"
 STACKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "dev": ("dev", {}),
-    "dev with PoPs": ("dev", WITH_POPS),
     "staging": ("staging", {}),
     "prod": ("prod", {}),
+    "prod with PoPs": ("prod", WITH_POPS),
     "prod on Google Cloud": ("prod", ON_GOOGLE),
 }
 
@@ -54,9 +54,7 @@ def test_the_boundary_that_bootstrap_creates_has_no_way_to_more_permissions() ->
         assert not [action for action in actions if action.startswith(("*", "iam:", "sts:", "lambda:", "ec2:"))]
 
 
-@pytest.mark.usefixtures("aws_cloud")
 def test_the_deploy_role_changes_only_roles_with_the_boundary_and_cannot_remove_it() -> None:
-    bootstrap_up()
     bound = {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY.format("dev")}}
     statements = role_statements("artifact-edge-bootstrap-dev-deploy")
     for action in (
