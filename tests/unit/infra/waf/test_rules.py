@@ -13,7 +13,7 @@ import pytest
 from octorules_wirefilter import parse_expression
 
 from emulation.cloudflare.expressions import parse
-from infra.waf import FLEET_RUNNERS, INSTALLED_PACKAGES, Sources, WafArgs
+from infra.waf import FLEET_RUNNERS, INSTALLED_PACKAGES, Bound, Sources, WafArgs
 from infra.waf.plans import MOST_EXPRESSION_CHARACTERS, PLANS, lacks
 from infra.waf.rules import custom_rules, rate_limiting_rules
 from tests.support.registry_requests import REFUSED, SERVED
@@ -165,15 +165,19 @@ def test_denied_sources_are_refused_unless_they_are_allowed() -> None:
 @needs_node
 def test_a_fleet_behind_one_address_is_never_slowed_and_a_flood_is() -> None:
     install = INSTALLED_PACKAGES * 2
-    layers = 40
+    assert WafArgs().by_address.requests == FLEET_RUNNERS * install
+    # The fleet and the limit of this test are a hundredth of those above, because the emulated firewall needs seconds
+    # for a full fleet's requests.
+    runners, layers = FLEET_RUNNERS // 100, 40
+    limit = Bound(runners * install, WafArgs().by_address.seconds)
     clients: list[list[Any]] = [
         ["GET", "/npm/left-pad", {}, "203.0.113.1", install],
-        ["GET", "/npm/left-pad", {}, "203.0.113.2", FLEET_RUNNERS * install],
-        ["GET", "/v2/acme/web/blobs/sha256:" + "a" * 64, {}, "203.0.113.3", FLEET_RUNNERS * layers],
+        ["GET", "/npm/left-pad", {}, "203.0.113.2", runners * install],
+        ["GET", "/v2/acme/web/blobs/sha256:" + "a" * 64, {}, "203.0.113.3", runners * layers],
         # One request more than the fleet at this address may send.
         ["GET", "/npm/left-pad", {}, "203.0.113.2"],
     ]
-    assert statuses(WafArgs(), clients) == [0, 0, 0, 429]
-    flood: list[Any] = ["GET", "/npm/left-pad", {}, "203.0.113.4", FLEET_RUNNERS * install + 1]
-    allowed = WafArgs(allow=Sources(["203.0.113.0/24"]))
+    assert statuses(WafArgs(by_address=limit), clients) == [0, 0, 0, 429]
+    flood: list[Any] = ["GET", "/npm/left-pad", {}, "203.0.113.4", runners * install + 1]
+    allowed = WafArgs(allow=Sources(["203.0.113.0/24"]), by_address=limit)
     assert statuses(allowed, [flood]) == [0]
