@@ -1,12 +1,12 @@
 """Writes the table of all alarms in docs/alarms.md. Run it with `python -m tests.support.alarm_table`.
 
-The alarms come from two stacks. One is prod with a standby (a copy of the objects on the other cloud) and PoPs of our
-own. The other is prod on Google Cloud alone. Alarms that differ only by region or machine share one line.
+The alarms come from four variants of the stack prod: with a standby (a copy of the objects on the other cloud), with
+PoPs of our own behind an accelerator and behind Google's load balancer, and on Google Cloud alone. Alarms that differ
+only by region or machine share one line.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ import pulumi_gcp as gcp
 from contract.regions import REGIONS
 from infra.observability import Tier
 from tests.support.harness import Deployment
-from tests.support.stacks import ON_GOOGLE, first_up, stack_config
+from tests.support.stacks import ON_GOOGLE, PROD_WITH_ACCELERATOR, PROD_WITH_BALANCER, first_up, prod_with_standby
 
 PAGE = Path(__file__).parents[2] / "docs" / "alarms.md"
 _BEGIN, _END = "<!-- alarms: python -m tests.support.alarm_table -->\n", "<!-- end of alarms -->\n"
@@ -60,16 +60,9 @@ def rows(deployments: Iterable[Deployment], prefix: str) -> list[Row]:
 
 
 def whole() -> Sequence[Deployment]:
-    """Deploys three stacks. Between them, these stacks have every kind of alarm of the project."""
-    blobs = json.loads(stack_config("prod")["artifact-edge:blobs"])
-    stood_by = {"blobs": {**blobs, "standby": ["us-east4", "us-east1"]}}
-    pops = [{"region": "us-east-1", "machine_type": "i4i.2xlarge", "nodes": 1}]
-    own = {"pops": pops, "pops_reached_by": "global-accelerator"}
-    balanced = {
-        "pops": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 1}],
-        "pops_reached_by": "google-load-balancer",
-    }
-    return [first_up("prod", {**stood_by, **own}), first_up("prod", balanced), first_up("prod", ON_GOOGLE)]
+    """Deploys four variants of the stack prod. Between them, these stacks have every kind of alarm of the project."""
+    variants = (prod_with_standby(), PROD_WITH_ACCELERATOR, PROD_WITH_BALANCER, ON_GOOGLE)
+    return [first_up("prod", changes) for changes in variants]
 
 
 def page(text: str, table: Sequence[Row]) -> str:

@@ -43,12 +43,14 @@ WITH_POPS: Mapping[str, Any] = {
 }
 # Stack config with the same PoPs as WITH_POPS. Clients reach the PoPs through AWS Global Accelerator.
 WITH_ACCELERATOR: Mapping[str, Any] = {**WITH_POPS, "pops_reached_by": "global-accelerator"}
-# Stack config with a PoP on Google Cloud beside a PoP on AWS. The objects and the metadata are on AWS.
+# Stack config with a PoP on Google Cloud beside a PoP on AWS. The objects and the metadata are on AWS. The PoPs are
+# chosen by geoproximity. The DNS records of latency-based routing exist too, as in every stack with PoPs.
 WITH_POPS_ON_GOOGLE: Mapping[str, Any] = {
     "pops": [
         {"cloud": "gcp", "region": "europe-west4", "machine_type": "n2-standard-2", "nodes": 2},
         {"region": "us-west-2", "machine_type": "i4i.large", "nodes": 1},
-    ]
+    ],
+    "pops_routing": "geoproximity",
 }
 # Stack config with PoPs on Google Cloud only. Clients reach the PoPs through Google's load balancer.
 WITH_BALANCER: Mapping[str, Any] = {
@@ -60,6 +62,17 @@ ON_GOOGLE: Mapping[str, Any] = {
     "metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]},
     "shields": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 2}],
 }
+# Stack config of `prod` with our own PoPs, which clients reach through Global Accelerator. The policy settings of
+# `prod` permit this machine type.
+PROD_WITH_ACCELERATOR: Mapping[str, Any] = {
+    "pops": [{"region": "us-west-2", "machine_type": "i4i.2xlarge", "nodes": 1}],
+    "pops_reached_by": "global-accelerator",
+}
+# Stack config of `prod` with our own PoPs on Google Cloud, which clients reach through Google's load balancer.
+PROD_WITH_BALANCER: Mapping[str, Any] = {
+    "pops": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 1}],
+    "pops_reached_by": "google-load-balancer",
+}
 ACCOUNT = "123456789012"
 ORIGIN_KEY, SIGNING_KEY, API_KEY, PURGE_KEY = "o" * 43, "s" * 43, "a" * 43, "p" * 43
 
@@ -70,6 +83,12 @@ def stack_config(environment: str) -> dict[str, str]:
     """
     document: dict[str, Any] = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{environment}.yaml").read_text())
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in document["config"].items()}
+
+
+def prod_with_standby() -> Mapping[str, Any]:
+    """Returns stack config of `prod` with a standby, which is a copy of the objects on the other cloud."""
+    blobs = json.loads(stack_config("prod")["artifact-edge:blobs"])
+    return {"blobs": {**blobs, "standby": ["us-east4", "us-east1"]}}
 
 
 def as_config(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from tests.policies.mutations import Mutation, Outcome, StackMutation, kind_of, 
 from tests.policies.mutations.catalog import MUTATIONS
 from tests.policies.resources import settings
 from tests.support.harness import Registered
-from tests.support.stacks import ON_GOOGLE, first_up
+from tests.support.stacks import ON_GOOGLE, PROD_WITH_ACCELERATOR, PROD_WITH_BALANCER, first_up
 
 # Policy settings for the variant of prod that uses only Google Cloud. They override the policy settings of prod.
 _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
@@ -22,21 +22,6 @@ _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
     "multi-data-in-allowed-regions": {"regions": ["us-east?", "nam?", "us-east-1"]},
     "stack-shields-in-many-regions": {"regions": 1},
     "stack-shields-spread-over-clouds": {"share": 1},
-}
-
-
-# Stack config with our own PoPs, which clients reach through Global Accelerator. The machine type is i4i.2xlarge
-# because the policy settings of `prod` permit it.
-_ACCELERATED: Mapping[str, Any] = {
-    "pops": [{"region": "us-west-2", "machine_type": "i4i.2xlarge", "nodes": 1}],
-    "pops_reached_by": "global-accelerator",
-}
-
-
-# Stack config with our own PoPs on Google Cloud, which clients reach through Google's load balancer.
-_BALANCED: Mapping[str, Any] = {
-    "pops": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 1}],
-    "pops_reached_by": "google-load-balancer",
 }
 
 
@@ -66,8 +51,8 @@ def policy_stacks() -> Sequence[PolicyStack]:
     variants, they change only resource types that the variants before do not have.
     """
     google = {**settings("prod"), **_ONE_CLOUD}
-    prod, accelerated = first_up("prod").resources, first_up("prod", _ACCELERATED).resources
-    balanced = first_up("prod", _BALANCED).resources
+    prod, accelerated = first_up("prod").resources, first_up("prod", PROD_WITH_ACCELERATOR).resources
+    balanced = first_up("prod", PROD_WITH_BALANCER).resources
     return [
         PolicyStack("prod", prod, settings("prod")),
         PolicyStack("prod on Google Cloud alone", first_up("prod", ON_GOOGLE).resources, google),

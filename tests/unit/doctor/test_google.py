@@ -14,10 +14,9 @@ from google.auth.exceptions import DefaultCredentialsError
 from doctor import google
 from doctor.finding import Finding
 from stacks.config import Stack, load
-from tests.support.stacks import ON_GOOGLE, first_up, stack_config
+from tests.support.stacks import ON_GOOGLE, first_up, prod_with_standby, stack_config
 
 ENABLED = {"compute.googleapis.com", "iam.googleapis.com"}
-STANDBY = {"blobs": {**json.loads(stack_config("prod")["artifact-edge:blobs"]), "standby": ["us-east1", "us-east4"]}}
 # Maps modules of pulumi-gcp to the Google Cloud APIs that their resource types use. The type `storage/transferJob` uses
 # a different API than the rest of its module.
 APIS = {"serviceaccount": "iam", "cloudrunv2": "run", "kms": "cloudkms"}
@@ -53,7 +52,7 @@ def test_a_stack_on_aws_alone_has_no_check() -> None:
     assert list(google.check(stack("dev"), "", Project(set()).get)) == []
 
 
-@pytest.mark.parametrize("changes", [{}, ON_GOOGLE, STANDBY])
+@pytest.mark.parametrize("changes", [{}, ON_GOOGLE, prod_with_standby()])
 def test_the_needed_apis_are_those_of_the_resources(changes: Any) -> None:
     types = {each.type for each in first_up("prod", changes).resources if each.type.startswith("gcp:")}
     modules = {"storagetransfer" if "transferJob" in each else each.split(":")[1].split("/")[0] for each in types}

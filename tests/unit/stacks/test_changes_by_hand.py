@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.harness import Registered
-from tests.support.stacks import ON_GOOGLE, WITH_ACCELERATOR, first_up
+from tests.support.stacks import ON_GOOGLE, PROD_WITH_ACCELERATOR, first_up
 
 ROLE = "aws:iam/role:Role"
 EXCLUSIVE = (
@@ -27,7 +27,7 @@ ENABLED = {
 }
 
 
-@pytest.fixture(params=[{}, ON_GOOGLE, WITH_ACCELERATOR], ids=["prod", "google", "pops"])
+@pytest.fixture(params=[{}, ON_GOOGLE, PROD_WITH_ACCELERATOR], ids=["prod", "google", "pops"])
 def resources(request: pytest.FixtureRequest) -> Sequence[Registered]:
     settings: Mapping[str, Any] = request.param
     return first_up("prod", settings).resources

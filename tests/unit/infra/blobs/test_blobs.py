@@ -7,11 +7,12 @@ The tests read the emulated AWS after the first `pulumi up`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
@@ -28,7 +29,7 @@ from infra.observability import CloudWatchAlarm
 from stacks.config import Blobs, ConfigError, Stack, load
 from tests.support.aws_handlers import create, gone, handler
 from tests.support.harness import Deployment, aws_account, deploy
-from tests.support.stacks import ENVIRONMENTS, brought_up, stack_config
+from tests.support.stacks import as_config, brought_up, prod_with_standby, stack_config
 
 ACCOUNT = "123456789012"
 
@@ -65,11 +66,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Up:
-    """An environment under test. Its resources exist in a separate emulated AWS account while its tests run."""
+    """An environment under test. Its resources exist in a separate emulated AWS account while its tests run. `project`
+    is a client of its Google Cloud project.
+    """
 
     stack: Stack
     alarms: list[CloudWatchAlarm]
     deployment: Deployment
+    project: httpx.Client
 
     @property
     def places(self) -> list[Place]:
@@ -86,10 +90,19 @@ class Up:
         return self.stack.config.blobs.regions
 
 
-@pytest.fixture(scope="module", params=ENVIRONMENTS)
+STACKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "dev": ("dev", {}),
+    "prod with a standby": ("prod", prod_with_standby()),
+}
+
+
+@pytest.fixture(scope="module", params=STACKS.values(), ids=list(STACKS))
 def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    environment = request.param
-    config = stack_config(environment)
+    """Deploys the environment with the fewest buckets, and the one with the most. The bucket of `dev` has no lock, and
+    a person may delete it. `prod` has replicas and locks. Here it also has a standby.
+    """
+    environment, changes = request.param
+    config = stack_config(environment) | as_config(changes)
     alarms: list[CloudWatchAlarm] = []
     made = S3Blobs.__init__
 
@@ -99,8 +112,8 @@ def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
 
     with aws_account(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(S3Blobs, "__init__", noted)
-        deployment, _ = brought_up(environment, config, tmp_path_factory.mktemp("clouds"))
-        yield Up(load(environment, config), alarms, deployment)
+        deployment, project = brought_up(environment, config, tmp_path_factory.mktemp("clouds"))
+        yield Up(load(environment, config), alarms, deployment, project)
 
 
 def test_every_bucket_is_in_its_region_versioned_and_private(up: Up) -> None:
@@ -307,6 +320,38 @@ def test_failures_and_late_copies_raise_alarms_where_their_metrics_are(up: Up) -
     assert [alarm.dimensions["RuleId"] for alarm in failed] == [replica.region for replica in replicas]
 
 
+def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_alone(up: Up) -> None:
+    if not up.stack.config.blobs.standby:
+        assert [each.urn for each in up.deployment.resources if "standby" in each.urn] == []
+        return
+    bucket = up.project.get("storage/v1/b/artifact-edge-prod-example-standby-us-east4").json()
+    assert bucket["customPlacementConfig"] == {"dataLocations": ["US-EAST4", "US-EAST1"]}
+    assert bucket["encryption"]["defaultKmsKeyName"].endswith("/keyRings/artifact-edge-prod-standby/cryptoKeys/objects")
+    agent = up.project.get("storagetransfer/v1/googleServiceAccounts/artifact-edge-prod").json()
+    writer = f"serviceAccount:{agent['accountEmail']}"
+    assert {each["role"] for each in bucket["iam"]["bindings"] if writer in each["members"]} == {
+        "roles/storage.objectUser",
+        "roles/storage.legacyBucketReader",
+    }
+    readers = [each["members"] for each in bucket["iam"]["bindings"] if each["role"].endswith("objectViewer")]
+    assert readers == [["serviceAccount:artifact-edge-prod-shield@artifact-edge-prod.iam.gserviceaccount.com"]]
+    assert len(bucket["iam"]["bindings"]) == 3  # only `writer` and `readers` have roles on the bucket
+    job = up.project.get("storagetransfer/v1/transferJobs/artifact-edge-prod-standby").json()
+    role = client("iam").get_role(RoleName="artifact-edge-prod-standby")["Role"]
+    assert job["transferSpec"]["awsS3DataSource"] == {
+        "bucketName": "artifact-edge-prod-example-us-east-1",
+        "roleArn": role["Arn"],
+    }
+    assert job["transferSpec"]["gcsDataSink"] == {"bucketName": "artifact-edge-prod-example-standby-us-east4"}
+    assert job["transferSpec"]["transferOptions"]["deleteObjectsUniqueInSink"] is True
+    assert (job["status"], job["schedule"]["repeatInterval"]) == ("ENABLED", "3600s")
+    (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trusted["Condition"] == {"StringEquals": {"accounts.google.com:sub": agent["subjectId"]}}
+    role_policy = client("iam").get_role_policy(RoleName="artifact-edge-prod-standby", PolicyName="read-objects")
+    actions = [each["Action"] for each in role_policy["PolicyDocument"]["Statement"]]
+    assert actions == [["s3:GetBucketLocation", "s3:ListBucket"], "s3:GetObject", "kms:Decrypt"]
+
+
 def test_a_compliance_lock_needs_a_protected_stack(aws_cloud: None) -> None:
     def program() -> None:
         keys = {"us-east-1": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/mrk-1"}
@@ -382,41 +427,6 @@ def test_a_compliance_lock_on_google_needs_a_protected_stack(protect: bool) -> N
     else:
         with pytest.raises(ConfigError, match=r"artifact-edge:blobs\.lock: 'compliance' .* use 'governance'"):
             load("prod", config)
-
-
-def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_alone(tmp_path: Path) -> None:
-    config = stack_config("prod")
-    blobs = {**json.loads(config["artifact-edge:blobs"]), "standby": ["us-east4", "us-east1"]}
-    with aws_account():
-        project = brought_up("spare", {**config, "artifact-edge:blobs": json.dumps(blobs)}, tmp_path)[1]
-        bucket = project.get("storage/v1/b/artifact-edge-spare-example-standby-us-east4").json()
-        assert bucket["customPlacementConfig"] == {"dataLocations": ["US-EAST4", "US-EAST1"]}
-        assert bucket["encryption"]["defaultKmsKeyName"].endswith(
-            "/keyRings/artifact-edge-spare-standby/cryptoKeys/objects"
-        )
-        agent = project.get("storagetransfer/v1/googleServiceAccounts/artifact-edge-prod").json()
-        writer = f"serviceAccount:{agent['accountEmail']}"
-        assert {each["role"] for each in bucket["iam"]["bindings"] if writer in each["members"]} == {
-            "roles/storage.objectUser",
-            "roles/storage.legacyBucketReader",
-        }
-        readers = [each["members"] for each in bucket["iam"]["bindings"] if each["role"].endswith("objectViewer")]
-        assert readers == [["serviceAccount:artifact-edge-spare-shield@artifact-edge-prod.iam.gserviceaccount.com"]]
-        assert len(bucket["iam"]["bindings"]) == 3  # only `writer` and `readers` have roles on the bucket
-        job = project.get("storagetransfer/v1/transferJobs/artifact-edge-spare-standby").json()
-        role = client("iam").get_role(RoleName="artifact-edge-spare-standby")["Role"]
-        assert job["transferSpec"]["awsS3DataSource"] == {
-            "bucketName": "artifact-edge-spare-example-us-east-1",
-            "roleArn": role["Arn"],
-        }
-        assert job["transferSpec"]["gcsDataSink"] == {"bucketName": "artifact-edge-spare-example-standby-us-east4"}
-        assert job["transferSpec"]["transferOptions"]["deleteObjectsUniqueInSink"] is True
-        assert (job["status"], job["schedule"]["repeatInterval"]) == ("ENABLED", "3600s")
-        (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
-        assert trusted["Condition"] == {"StringEquals": {"accounts.google.com:sub": agent["subjectId"]}}
-        role_policy = client("iam").get_role_policy(RoleName="artifact-edge-spare-standby", PolicyName="read-objects")
-        actions = [each["Action"] for each in role_policy["PolicyDocument"]["Statement"]]
-        assert actions == [["s3:GetBucketLocation", "s3:ListBucket"], "s3:GetObject", "kms:Decrypt"]
 
 
 @pytest.mark.parametrize(
