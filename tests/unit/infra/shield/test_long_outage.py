@@ -37,7 +37,7 @@ BUCKET = "origin"
 LOST = ("dynamodb", "secretsmanager", "sts", "acm", "ssm")
 # The interval at which this test runs the program fetch-secrets. A real machine runs the program every minute. The
 # longer interval makes the test shorter, and gives the machine fewer attempts.
-EVERY = timedelta(minutes=30)
+EVERY = timedelta(minutes=50)
 
 
 class Clock:

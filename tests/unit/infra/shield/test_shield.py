@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+from collections.abc import Iterator
 
 import pulumi
 import pulumi_aws as aws
@@ -20,11 +21,10 @@ from infra.network.aws import AwsNetwork
 from infra.shield import BootSettings, ShieldArgs
 from infra.shield.ec2 import Ec2Shield
 from infra.shield.user_data import render_user_data
-from tests.support.harness import Deployment, deploy
+from tests.support.harness import Deployment, aws_account, deploy
 
-pytestmark = pytest.mark.usefixtures("aws_cloud")
-
-REGION = "eu-west-1"
+# The region with machines of the processor amd64, which most tests read, and a region with a machine of arm64.
+REGION, ARM_REGION = "eu-west-1", "eu-central-1"
 EDGE = ["173.245.48.0/20", "103.21.244.0/22"]
 SECRET = "artifact-edge/test/shield"
 SERVING = ServingReports("/artifact-edge/test/serving", "us-east-1")
@@ -38,35 +38,39 @@ BOOT = BootSettings(
 )
 
 
-def shield(machine_type: str = "i4i.large", nodes: int = 2) -> Deployment:
+@pytest.fixture(scope="module")
+def shields() -> Iterator[Deployment]:
+    """Deploys the shields of two regions in an emulated AWS account, which exists while the tests of the module run."""
+
     def program() -> None:
-        network = AwsNetwork(f"network-{REGION}", NetworkArgs(REGION, "artifact-edge-test"))
         identity = AwsIdentity(
             "identity", AwsIdentityArgs("artifact-edge-test", SECRET, ["us-east-1"], SERVING, ["1234567890"])
         )
-        machines = Ec2Shield(
-            f"shield-{REGION}",
-            ShieldArgs(
-                prefix="artifact-edge-test",
-                region=REGION,
-                machine_type=machine_type,
-                nodes=nodes,
-                network=network,
-                identity=identity.instance_profile,
-                edge_addresses=EDGE,
-                boot=BOOT,
-                role_arn=identity.role_arn,
-                boots_after=[identity],
-            ),
-        )
-        pulumi.export("addresses", {node.name: node.address for node in machines.nodes})
+        for region, machine_type, nodes in ((REGION, "i4i.large", 2), (ARM_REGION, "is4gen.large", 1)):
+            machines = Ec2Shield(
+                f"shield-{region}",
+                ShieldArgs(
+                    prefix="artifact-edge-test",
+                    region=region,
+                    machine_type=machine_type,
+                    nodes=nodes,
+                    network=AwsNetwork(f"network-{region}", NetworkArgs(region, "artifact-edge-test")),
+                    identity=identity.instance_profile,
+                    edge_addresses=EDGE,
+                    boot=BOOT,
+                    role_arn=identity.role_arn,
+                    boots_after=[identity],
+                ),
+            )
+            pulumi.export(region, {node.name: node.address for node in machines.nodes})
 
-    return deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
+    with aws_account():
+        yield deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
 
 
-def test_each_machine_has_its_address_and_boots_the_user_data_of_its_region() -> None:
+def test_each_machine_has_its_address_and_boots_the_user_data_of_its_region(shields: Deployment) -> None:
     role = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
-    addresses = shield().outputs["addresses"]
+    addresses = shields.outputs[REGION]
     ec2 = client("ec2", {"region": REGION})
     at = {address["PublicIp"]: address["InstanceId"] for address in ec2.describe_addresses()["Addresses"]}
     assert set(addresses) == {"eu-west-1-0", "eu-west-1-1"}
@@ -75,22 +79,24 @@ def test_each_machine_has_its_address_and_boots_the_user_data_of_its_region() ->
         assert gzip.decompress(base64.b64decode(data)).decode() == render_user_data(BOOT, node, REGION, "aws", role)
 
 
+@pytest.mark.usefixtures("shields")
 def test_machines_are_spread_over_availability_zones() -> None:
-    shield()
     reservations = client("ec2", {"region": REGION}).describe_instances()["Reservations"]
     zones = [instance["Placement"]["AvailabilityZone"] for each in reservations for instance in each["Instances"]]
     assert len(zones) == len(set(zones)) == 2
 
 
-def test_metadata_needs_a_session_token_and_has_a_hop_limit_of_one() -> None:
-    for machine in shield().of(aws.ec2.Instance).values():
+def test_metadata_needs_a_session_token_and_has_a_hop_limit_of_one(shields: Deployment) -> None:
+    machines = shields.of(aws.ec2.Instance)
+    assert len(machines) == 3
+    for machine in machines.values():
         options = machine.inputs["metadataOptions"]
         assert (options["httpTokens"], options["httpPutResponseHopLimit"]) == ("required", 1)
         assert machine.inputs["rootBlockDevice"]["encrypted"] is True
 
 
+@pytest.mark.usefixtures("shields")
 def test_only_the_edge_and_health_checkers_may_connect_and_egress_is_https() -> None:
-    shield()
     groups = client("ec2", {"region": REGION}).describe_security_groups()["SecurityGroups"]
     group = next(group for group in groups if group["GroupName"] == "artifact-edge-test-shield")
     entries = {rule["FromPort"]: rule for rule in group["IpPermissions"]}
@@ -102,22 +108,22 @@ def test_only_the_edge_and_health_checkers_may_connect_and_egress_is_https() -> 
     assert [(rule["FromPort"], rule["ToPort"]) for rule in group["IpPermissionsEgress"]] == [(443, 443)]
 
 
-@pytest.mark.parametrize(("machine_type", "architecture"), [("i4i.large", "amd64"), ("is4gen.large", "arm64")])
-def test_the_image_is_debians_own_for_the_processor(machine_type: str, architecture: str) -> None:
-    machine = shield(machine_type, nodes=1).of(aws.ec2.Instance)["eu-west-1-0"]
-    image = client("ec2", {"region": REGION}).describe_images(ImageIds=[machine.inputs["ami"]])["Images"][0]
+@pytest.mark.parametrize(("region", "architecture"), [(REGION, "amd64"), (ARM_REGION, "arm64")])
+def test_the_image_is_debians_own_for_the_processor(shields: Deployment, region: str, architecture: str) -> None:
+    machine = shields.of(aws.ec2.Instance)[f"{region}-0"]
+    image = client("ec2", {"region": region}).describe_images(ImageIds=[machine.inputs["ami"]])["Images"][0]
     assert image["Name"].startswith(f"debian-12-{architecture}-")
 
 
+@pytest.mark.usefixtures("shields")
 def test_the_region_reaches_s3_without_the_internet() -> None:
-    shield()
     endpoint = client("ec2", {"region": REGION}).describe_vpc_endpoints()["VpcEndpoints"][0]
     assert (endpoint["ServiceName"], endpoint["VpcEndpointType"]) == ("com.amazonaws.eu-west-1.s3", "Gateway")
     assert len(endpoint["RouteTableIds"]) == 1
 
 
+@pytest.mark.usefixtures("shields")
 def test_the_role_reads_one_secret_and_only_named_google_accounts_share_it() -> None:
-    shield()
     iam = client("iam")
     policy = iam.get_role_policy(RoleName="artifact-edge-test-shield", PolicyName="read-secret")["PolicyDocument"]
     assert policy["Statement"] == [
