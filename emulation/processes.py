@@ -22,8 +22,9 @@ from emulation.layout import LOOPBACK_VARIABLE, Sandbox
 # seconds.
 _START_SECONDS = 120.0
 
-# The name of an environment variable with the path of the Python interpreter that runs the emulated clouds and the
-# Pulumi programs. The tests set it to an interpreter that starts faster (tests/support/forked_python).
+# The name of an environment variable with the path of the Python interpreter that runs the emulated clouds, the Pulumi
+# programs and the registry's commands. The tests set it to an interpreter that starts faster
+# (tests/support/forked_python).
 INTERPRETER_VARIABLE = "EMULATION_INTERPRETER"
 
 
@@ -34,8 +35,8 @@ class ProcessError(Exception):
 
 
 def interpreter() -> str:
-    """Returns the path of the Python interpreter that runs the emulated clouds and the Pulumi programs. Unless the
-    environment names another one, this is the interpreter of this process.
+    """Returns the path of the Python interpreter that runs the emulated clouds, the Pulumi programs and the registry's
+    commands. Unless the environment names another one, this is the interpreter of this process.
     """
     return os.environ.get(INTERPRETER_VARIABLE, sys.executable)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +17,7 @@ from cloudflare import Cloudflare
 from emulation.cloudflare.zone_owner import active_zone
 from emulation.engine.environment import cloud_environment
 from emulation.layout import Sandbox
+from emulation.processes import interpreter
 from local.checkout import CHECKOUT
 from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE
@@ -117,7 +117,7 @@ def issue_token(sandbox: Sandbox, outputs: Mapping[str, Any], principal: str, gr
 
 def _run(sandbox: Sandbox, arguments: Sequence[str | Path], outputs: Mapping[str, Any] | None = None) -> str:
     result = subprocess.run(
-        [sys.executable, "-m", "registry", *arguments, *(["--stack-outputs", "-"] if outputs else [])],
+        [interpreter(), "-m", "registry", *arguments, *(["--stack-outputs", "-"] if outputs else [])],
         cwd=CHECKOUT,
         env={**os.environ, **cloud_environment(sandbox, {}), **_TOKENS},
         input=json.dumps(outputs) if outputs else "",

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -161,7 +160,7 @@ class Machine:
     def _start_resolver(self) -> None:
         """Starts the resolver of a machine that has a `resolv.conf` of its own, if the resolver does not run yet."""
         options = ("--directory", self._sandbox.directory, "--address", self.instance.address)
-        command = (sys.executable, "-m", "emulation.machines.resolver", *options)
+        command = (processes.interpreter(), "-m", "emulation.machines.resolver", *options)
         processes.start(self._sandbox, f"machine-{self.instance.id}-resolver", command, cwd=IMPORT_ROOT)
 
     def _start(self, unit: str) -> None:

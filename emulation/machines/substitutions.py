@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulation.layout import AWS_PORT, DNS_PORT, FUNCTIONS_PORT, GCP_PORT, POP_HTTPS_PORT, Sandbox
+from emulation.processes import interpreter
 
 # The directories of which each emulated machine has its own copy. All machines share the other directories of this
 # host, such as those with installed programs.
@@ -30,6 +31,7 @@ _OWN_DIRECTORIES = (
     "/var/cache/artifact-edge",
     "/var/log/artifact-edge",
 )
+_PYTHON = re.compile(r"\A#!/usr/bin/python3$", re.MULTILINE)
 _OWN_PATH = re.compile(rf"(?<![\w./])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])")
 
 
@@ -148,9 +150,15 @@ SUBSTITUTIONS = (
         lambda match, _: match[0] if os.geteuid() == 0 else getpass.getuser(),
     ),
     Substitution(
+        "boto3 on a shield comes with the Python that starts processes of the sandbox, from which tests save time",
+        r"/usr/local/sbin/(fetch-secrets|ship-logs)",
+        _PYTHON,
+        lambda _, __: f"#!{interpreter()}",
+    ),
+    Substitution(
         "boto3 comes with the Python that runs the emulation, not from a system package",
         r"/usr/local/s?bin/.*",
-        re.compile(r"\A#!/usr/bin/python3$", re.MULTILINE),
+        _PYTHON,
         lambda _, __: f"#!{sys.executable}",
     ),
 )

@@ -5,9 +5,6 @@ stream, or by a query of the metadata API.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,14 +13,13 @@ import httpx
 import pytest
 from cloudflare import Cloudflare
 
-from emulation.engine.environment import cloud_environment
 from emulation.layout import CLIENT_LOCATIONS
-from local.checkout import CHECKOUT
 from registry.catalog.audit import By
 from registry.cloudflare.api import CloudflareUnavailable
 from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens import resync, tokens
+from tests.support.sandbox.commands import registry
 from tests.support.sandbox.edge import access, target_of
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
@@ -251,15 +247,7 @@ def test_a_resync_repairs_the_edge(up: Up, target: Target, clients: list[httpx.C
     edge_values(target).delete(f"token:{lost}", **where(target))
     wrong = json.dumps({**entry(target, spoilt), "grants": ["npm:nothing:pull"]}).encode()
     edge_values(target).update(f"token:{spoilt}", value=wrong, **where(target))
-    result = subprocess.run(
-        [sys.executable, "-m", "registry", "entitlements", "resync", "--stack-outputs", "-"],
-        cwd=CHECKOUT,
-        env={**os.environ, **cloud_environment(up.sandbox, {})},
-        input=json.dumps(up.outputs()),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = registry(up, "entitlements", "resync")
     assert result.returncode == 0, result.stderr
     assert "repaired at the edge: 1 missing, 1 stale, 0 without a record" in result.stdout
     assert entry(target, lost)["grants"] == entry(target, spoilt)["grants"] == ["npm:@acme/*:pull"]

@@ -1,5 +1,5 @@
-"""Tests the Python interpreter with which these tests start the emulated clouds and the Pulumi programs. It behaves
-like Python, except that the clouds' SDKs are already imported.
+"""Tests the Python interpreter with which these tests start the emulated clouds, the Pulumi programs and the registry's
+commands. It behaves like Python, except that the clouds' SDKs are already imported.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ time.sleep(600)
 """
 
 
-def run(directory: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(directory: Path, module: str, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [interpreter(), "-m", module, *arguments],
         cwd=directory,
         env={"PATH": os.environ["PATH"], "ROOT": str(IMPORT_ROOT), "PYTHONPATH": str(IMPORT_ROOT)},
+        input=given,
         capture_output=True,
         text=True,
         check=False,
@@ -81,6 +82,22 @@ def test_an_exception_ends_a_module_with_its_traceback(tmp_path: Path) -> None:
     done = run(tmp_path, "failing")
     assert "RuntimeError: no such region: mars-1" in done.stderr
     assert done.returncode == 1
+
+
+def test_a_file_runs_as_a_program_whose_first_line_names_the_interpreter(tmp_path: Path) -> None:
+    program = tmp_path / "report"
+    program.write_text(f"#!{interpreter()}{REPORT}")
+    program.chmod(0o755)
+    done = subprocess.run(
+        [program, "an argument"], cwd="/", env={"ROOT": str(IMPORT_ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == f"['an argument'] / {tmp_path} True\nof the repository: set()\n"
+    assert (done.returncode, done.stderr) == (3, "__main__\n")
+
+
+def test_a_module_reads_the_standard_input_of_the_interpreter(tmp_path: Path) -> None:
+    (tmp_path / "echo.py").write_text("import sys; print(sys.stdin.read().upper())")
+    assert run(tmp_path, "echo", given="given").stdout == "GIVEN\n"
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])

@@ -1,10 +1,10 @@
-"""A Python interpreter that needs no time for imports. The tests run the emulated clouds and the Pulumi programs with
-it.
+"""A Python interpreter that needs no time for imports. The tests run the emulated clouds, the Pulumi programs and the
+registry's commands with it.
 
 Each command of the Pulumi engine starts a Python process, and each sandbox (a set of emulated clouds) starts several.
-Importing the SDKs of Pulumi and the clouds takes 3 to 5 seconds of processor time in each of these processes. A server
-process imports the SDKs once. The interpreter asks the server for a fork of itself, and the fork runs the module. The
-forks import only the modules of this repository themselves.
+Importing the SDKs of Pulumi and the clouds takes 3 to 5 seconds of processor time in each of these processes, and a
+second in each command of the registry. A server process imports the SDKs once. The interpreter asks the server for a
+fork of itself, and the fork runs the module or file. The forks import only the modules of this repository themselves.
 """
 
 from __future__ import annotations

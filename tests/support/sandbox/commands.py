@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from emulation.engine.environment import cloud_environment
+from emulation.processes import interpreter
 from local.checkout import CHECKOUT
 from tests.support.sandbox.up import Up
 
@@ -19,7 +19,7 @@ def run(command: str) -> subprocess.CompletedProcess[str]:
 
 def registry(up: Up, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "registry", *arguments, "--stack-outputs", "-"],
+        [interpreter(), "-m", "registry", *arguments, "--stack-outputs", "-"],
         cwd=CHECKOUT,
         env={**os.environ, **cloud_environment(up.sandbox, {}), **more},
         input=json.dumps(up.outputs()),

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from emulation.processes import interpreter
 from local.checkout import CHECKOUT
 
 
@@ -57,7 +58,7 @@ class OperatorShell:
     def __init__(self, directory: Path, environment: Mapping[str, str], commands: Path) -> None:
         commands.mkdir(exist_ok=True)
         aws = commands / "aws"
-        aws.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.support.aws_command "$@"\n')
+        aws.write_text(f'#!/bin/sh\nexec "{interpreter()}" -m tests.support.aws_command "$@"\n')
         aws.chmod(0o755)
         self._after = commands / "after.json"
         self.directory = directory

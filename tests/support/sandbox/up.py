@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -16,6 +15,7 @@ import boto3
 
 from emulation.engine.find import ensure_engine
 from emulation.layout import LOOPBACK_VARIABLE, Sandbox
+from emulation.processes import interpreter
 from local.checkout import CHECKOUT
 from local.stack import LocalStack
 
@@ -62,7 +62,7 @@ def _outputs(sandbox: Sandbox) -> dict[str, Any]:
 def local(sandbox: Sandbox, command: str, *more: str) -> subprocess.CompletedProcess[str]:
     """Runs `python -m local <command>` on the sandbox, as the Makefile does."""
     return subprocess.run(
-        [sys.executable, "-m", "local", command, "--directory", sandbox.directory, *more],
+        [interpreter(), "-m", "local", command, "--directory", sandbox.directory, *more],
         cwd=CHECKOUT,
         env={**os.environ, LOOPBACK_VARIABLE: sandbox.loopback},
         capture_output=True,

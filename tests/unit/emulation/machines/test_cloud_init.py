@@ -4,6 +4,7 @@ a message that names the key.
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from emulation.machines.instance import Instance
 from emulation.machines.substitutions import SUBSTITUTIONS, Place, substituted
 from emulation.machines.supervisor import Alarm
 from emulation.machines.systemd import Command
+from emulation.processes import INTERPRETER_VARIABLE
 from tests.support.enterable_directory import enterable_directory
 
 HEAD = "#cloud-config\n"
@@ -149,6 +151,13 @@ def place(tmp_path: Path) -> Place:
 )
 def test_only_listed_substitutions_are_made(place: Place, path: str, before: str, after: str) -> None:
     assert substituted(path, before, place) == after
+
+
+def test_programs_run_with_the_python_of_the_emulation(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(INTERPRETER_VARIABLE, "/tests/python")
+    first_lines = {name: f"#!/usr/bin/python3\n# {name}\n" for name in ("ship-logs", "fetch-settings")}
+    adapted = [substituted(f"/usr/local/sbin/{name}", text, place) for name, text in first_lines.items()]
+    assert adapted == ["#!/tests/python\n# ship-logs\n", f"#!{sys.executable}\n# fetch-settings\n"]
 
 
 def test_listeners_and_clients_use_the_machines_address(place: Place) -> None:
