@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-import boto3
-
 from emulation.engine.find import Report
 from emulation.layout import Sandbox
 
@@ -31,6 +29,8 @@ def start_stopped(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) 
 
 def _stopped(sandbox: Sandbox, outputs: Mapping[str, Any]) -> Iterator[tuple[Any, str, str]]:
     """Yields three values for each stopped machine: an EC2 client for its region, its ID and its name."""
+    import boto3
+
     session = cast(Any, boto3).Session("local", "local")
     filters = [
         {"Name": "instance-state-name", "Values": ["stopping", "stopped"]},

@@ -1,4 +1,8 @@
-"""Runs the registry's command-line tool on the sandbox, as operators run it on a real stack."""
+"""Runs the registry's command-line tool on the sandbox, as operators run it on a real stack.
+
+The functions import the clouds' SDKs themselves, because the import takes long and most commands of `python -m local`
+need no SDK.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +13,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import boto3
 import httpx
 import yaml
-from cloudflare import Cloudflare
 
-from emulation.cloudflare.zone_owner import active_zone
 from emulation.engine.environment import cloud_environment
 from emulation.layout import Sandbox
 from emulation.processes import interpreter
 from local.checkout import CHECKOUT
 from local.samples import REPOSITORY, TAG, build
-from registry.keys import KV_TOKEN_VARIABLE
 
 # A dummy API token for Workers KV. The emulated Cloudflare accepts any token. This value occurs nowhere else, so if it
 # is in a stack's state, the token has leaked into the state.
-_TOKENS = {KV_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-kv"}
+_KV_TOKEN = "any-token-will-do-for-the-emulated-kv"  # noqa: S105
 
 
 class OperatorError(Exception):
@@ -71,6 +71,10 @@ def add_edge_zone(sandbox: Sandbox, stack: str, stacks: Path) -> None:
     On the real Cloudflare, an operator performs these steps once, in the dashboard and at the domain's registrar
     (docs/deploying.md).
     """
+    from cloudflare import Cloudflare
+
+    from emulation.cloudflare.zone_owner import active_zone
+
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]["artifact-edge:edge"]
     with httpx.Client(trust_env=False) as http:
         api = Cloudflare(api_token="any", base_url=sandbox.cloudflare_url, http_client=http)  # noqa: S106
@@ -84,6 +88,8 @@ def create_boundary(sandbox: Sandbox, stack: str, stacks: Path) -> None:
     On the real AWS, `bootstrap/` creates the policy. The policy that this function creates allows all actions, because
     a preview evaluates no permissions.
     """
+    import boto3
+
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]
     name = config.get("artifact-edge:permissions_boundary", "").rpartition("/")[2]
     if name:
@@ -116,10 +122,12 @@ def issue_token(sandbox: Sandbox, outputs: Mapping[str, Any], principal: str, gr
 
 
 def _run(sandbox: Sandbox, arguments: Sequence[str | Path], outputs: Mapping[str, Any] | None = None) -> str:
+    from registry.keys import KV_TOKEN_VARIABLE
+
     result = subprocess.run(
         [interpreter(), "-m", "registry", *arguments, *(["--stack-outputs", "-"] if outputs else [])],
         cwd=CHECKOUT,
-        env={**os.environ, **cloud_environment(sandbox, {}), **_TOKENS},
+        env={**os.environ, **cloud_environment(sandbox, {}), KV_TOKEN_VARIABLE: _KV_TOKEN},
         input=json.dumps(outputs) if outputs else "",
         capture_output=True,
         text=True,
