@@ -13,15 +13,18 @@ from local.clients import Client
 Finished = subprocess.CompletedProcess[str]
 
 
-def npm_install(client: Client, package: str, target: Path, **more: str) -> Finished:
-    """Installs an npm package and its dependencies into `target`. `more` contains additional environment variables."""
-    return _run(client, ["npm", "install", "--prefix", target, package], more)
+def npm_install(client: Client, packages: str, target: Path, **more: str) -> Finished:
+    """Installs npm packages, separated by spaces, and their dependencies into `target`. `more` contains additional
+    environment variables.
+    """
+    return _run(client, ["npm", "install", "--prefix", target, *packages.split()], more)
 
 
-def pip_install(client: Client, package: str, target: Path) -> Finished:
-    """Installs a Python package and its dependencies into `target` with pip."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    return _run(client, [*pip, "--target", target, package], {})
+def pip_install(client: Client, packages: str, target: Path) -> Finished:
+    """Installs Python packages, separated by spaces, and their dependencies into `target` with pip."""
+    # pip would compare the dependencies with all packages of the tests' environment, which takes a second.
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-warn-conflicts"]
+    return _run(client, [*pip, "--target", target, *packages.split()], {})
 
 
 def skopeo_copy(client: Client, image: str, target: Path) -> Finished:
