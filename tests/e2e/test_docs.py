@@ -7,6 +7,7 @@ tests/support/printed_commands.py lists the blocks of commands that a sandbox ca
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -18,7 +19,9 @@ import pytest
 from emulation.engine.environment import shell_environment
 from emulation.engine.find import ensure_engine
 from emulation.layout import LOOPBACK_VARIABLE
+from emulation.processes import interpreter
 from local import samples
+from local.stack import PASSPHRASE
 from tests.support import install_logs
 from tests.support.packages import tarball, wheel
 from tests.support.printed_commands import CHECKOUT, all_blocks, commands
@@ -27,6 +30,7 @@ from tests.support.sandbox.up import Up
 
 RUN = [block for block in all_blocks() if block.reason_not_to_run is None]
 PAGES = sorted({block.page for block in RUN})
+PRINTED_TOKEN = "3f9a1c20b7de"  # the id of a token that the pages print
 
 
 @pytest.fixture
@@ -49,31 +53,41 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def on_the_sandbox(text: str, up: Up, folder: Path, token_id: str) -> str:
+def on_the_sandbox(text: str, up: Up, folder: Path) -> str:
     """Replaces those parts of a documented command that differ from machine to machine: the checkout's path, the
-    sandbox's directory, the stack's name and the token's id.
+    sandbox's directory, the stack's name and the id of a token.
     """
     here = f"--directory {up.sandbox.directory}"
-    text = text.replace("~/artifact-edge", str(folder)).replace("3f9a1c20b7de", token_id)
+    text = text.replace("~/artifact-edge", str(folder))
+    if PRINTED_TOKEN in text:
+        text = text.replace(PRINTED_TOKEN, issued_token(up))
     text = re.sub(r"(-m local env|-m local client \w+)", rf"\1 {here}", text)
     return text.replace(".sandbox/", f"{up.sandbox.directory}/").replace("--stack prod", "--stack local")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_commands_of_a_page_work_as_printed(page: Path, up: Up, folder: Path) -> None:
+def issued_token(up: Up) -> str:
+    """Creates a token, and returns its id."""
     issued = registry(up, "tokens", "create", "--for", "docs", "--grant", "npm:@acme/*:pull")
     assert issued.returncode == 0, issued.stderr
     listed = registry(up, "tokens", "list").stdout
-    token_id = next(line.split()[0] for line in listed.splitlines() if " docs " in line)
-    # Earlier pages of the documentation print these two commands. The tested page needs their results: an operator's
-    # environment variables, and the file outputs.json.
-    script = ['eval "$(.venv/bin/python -m local env)"', "pulumi stack output --json --stack local > outputs.json"]
-    for block in (block for block in RUN if block.page == page):
-        # A block with a client's commands runs in a subshell, so that its environment variables do not change those of
-        # the operator's commands.
-        script.append(f"({block.text}\n)" if "-m local client" in block.text else block.text)
-    text = on_the_sandbox("\n".join(["set -euxo pipefail", *script]), up, folder, token_id)
-    environment = {**os.environ, LOOPBACK_VARIABLE: up.sandbox.loopback}
+    return next(line.split()[0] for line in listed.splitlines() if " docs " in line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_of_a_page_work_as_printed(page: Path, up: Up, folder: Path) -> None:
+    # Pages assume an operator's environment variables and the file outputs.json. getting-started.md and registry.md
+    # print the commands that make them, and this test runs these commands too.
+    operator = shell_environment(ensure_engine(print), up.sandbox, passphrase=PASSPHRASE)
+    (folder / "outputs.json").write_text(json.dumps(up.outputs()))
+    # A block with a client's commands runs in a subshell, so that its environment variables do not change those of the
+    # operator's commands.
+    script = "\n".join(
+        f"({block.text}\n)" if "-m local client" in block.text else block.text for block in RUN if block.page == page
+    )
+    text = on_the_sandbox(f"set -euxo pipefail\n{script}", up, folder)
+    # `python` is the interpreter that starts fast, until a page's own commands set PATH.
+    path = f"{Path(interpreter()).parent}{os.pathsep}{operator['PATH']}"
+    environment = {**os.environ, **operator, "PATH": path, LOOPBACK_VARIABLE: up.sandbox.loopback}
     result = subprocess.run(
         ["bash", "-c", text], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
