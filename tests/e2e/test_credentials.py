@@ -93,10 +93,10 @@ def test_npm_takes_the_token_as_auth_and_as_a_password(up: Up, tmp_path: Path) -
 def test_pip_and_uv_take_the_token_as_password_and_as_user(up: Up, tmp_path: Path, install: str) -> None:
     set_up, *_ = up.commands(READER)
     token = _token(up)
-    for credentials in (f"__token__:{token}", token):
-        index = INDEX.replace("https://", f"https://{credentials}@")
-        result = shell(tmp_path, set_up, "export NETRC=/dev/null", f"{install} --index-url {index} acme-greeter")
-        assert result.returncode == 0, result.stdout + result.stderr
+    indexes = [INDEX.replace("https://", f"https://{each}@") for each in (f"__token__:{token}", token)]
+    commands = [f"{install} --index-url {index} acme-greeter" for index in indexes]
+    result = shell(tmp_path, set_up, "export NETRC=/dev/null", *commands)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("install", [PIP, UV])

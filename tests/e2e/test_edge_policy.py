@@ -50,16 +50,25 @@ DENYING = {
 }
 
 
+def publish(up: Up, directory: Path, name: str, *versions: str) -> None:
+    """Publishes versions of an npm package and of a wheel with the same name."""
+    files: list[Path] = []
+    for version in versions:
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        path = directory / f"{name}-{version}-py3-none-any.whl"
+        files += [
+            tarball(directory / f"{version}.tgz", {"name": name, "version": version}),
+            wheel(path, metadata=metadata, project=name, version=version),
+        ]
+    published = registry(up, "publish", *files)
+    assert published.returncode == 0, published.stderr
+
+
 @pytest.fixture(scope="module")
 def reader(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Client:
     """Publishes two versions of a package in each ecosystem, and returns a client that may pull all packages."""
     directory = tmp_path_factory.mktemp("packages")
-    for version in ("1.0.0", "2.0.0"):
-        file = tarball(directory / f"{version}.tgz", {"name": NAME, "version": version})
-        metadata = f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {version}\n"
-        path = directory / f"{NAME}-{version}-py3-none-any.whl"
-        published = registry(up, "publish", file, wheel(path, metadata=metadata, project=NAME, version=version))
-        assert published.returncode == 0, published.stderr
+    publish(up, directory, NAME, "1.0.0", "2.0.0")
     layout = samples.build(directory / "samples").image
     for tag in ("1.0", "2.0"):
         published = registry(up, "publish", layout, "--repository", IMAGE, "--tag", tag)
@@ -111,6 +120,15 @@ def await_status(up: Up, path: str, status: int, locations: Sequence[ClientLocat
     print(f"{status} at the last PoP: {time.monotonic() - start:.2f} s")
 
 
+def fill_caches(up: Up, name: str) -> None:
+    """Downloads version 2.0.0 of the npm package and the wheel, and the lists of versions, so that caches have them."""
+    paths = [f"/npm/{name}", f"/npm/{name}/-/{name}-2.0.0.tgz"]
+    paths += [f"/pypi/simple/{name}/", f"/pypi/files/{name}/{name}-2.0.0-py3-none-any.whl"]
+    with httpx.Client(**access(up, CLIENT_LOCATIONS[0], "policy-reader")) as client:
+        for path in paths:
+            assert client.get(path).status_code == 200, path
+
+
 def npm_version(reader: Client, spec: str, directory: Path) -> tuple[str, str]:
     """Installs a package with npm. Returns the installed version and npm's error output. The version is empty if the
     installation fails.
@@ -130,8 +148,7 @@ def test_clients_resolve_to_the_allowed_version_and_read_the_rule_for_the_denied
     up: Up, reader: Client, tmp_path: Path
 ) -> None:
     tar, file = f"/npm/{NAME}/-/{NAME}-2.0.0.tgz", f"/pypi/files/{NAME}/{NAME}-2.0.0-py3-none-any.whl"
-    assert npm_version(reader, NAME, tmp_path / "npm0")[0] == "2.0.0"
-    assert pip_version(reader, NAME, tmp_path / "pip0")[0] == "2.0.0"
+    fill_caches(up, NAME)
     put(up, tmp_path / "policy.json", DENYING)
     await_status(up, tar, 403)
     await_status(up, file, 403)
@@ -153,8 +170,8 @@ def test_clients_resolve_to_the_allowed_version_and_read_the_rule_for_the_denied
 
     assert policy(up, "rollback").startswith("in force: version ")
     await_status(up, tar, 200)
-    assert npm_version(reader, f"{NAME}@2.0.0", tmp_path / "npm3")[0] == "2.0.0"
-    assert pip_version(reader, f"{NAME}==2.0.0", tmp_path / "pip3")[0] == "2.0.0"
+    assert npm_version(reader, NAME, tmp_path / "npm3")[0] == "2.0.0"
+    assert pip_version(reader, NAME, tmp_path / "pip3")[0] == "2.0.0"
     log = registry(up, "audit").stdout
     assert "edge policy put" in log
     assert "edge policy rollback" in log
@@ -185,21 +202,12 @@ def test_a_network_is_blocked_everywhere_within_seconds_by_the_commands_of_the_r
     assert "edge unblock" in registry(up, "audit").stdout
 
 
-def publish_version(up: Up, directory: Path, version: str) -> None:
-    file = tarball(directory / f"{version}.tgz", {"name": HIJACKED, "version": version})
-    metadata = f"Metadata-Version: 2.1\nName: {HIJACKED}\nVersion: {version}\n"
-    path = directory / f"{HIJACKED}-{version}-py3-none-any.whl"
-    published = registry(up, "publish", file, wheel(path, metadata=metadata, project=HIJACKED, version=version))
-    assert published.returncode == 0, published.stderr
-
-
 def test_clients_do_not_get_known_malware_even_if_it_is_published_later(
     up: Up, reader: Client, tmp_path: Path, no_advisories: None
 ) -> None:
-    for version in ("1.0.0", "2.0.0"):
-        publish_version(up, tmp_path, version)
+    publish(up, tmp_path, HIJACKED, "1.0.0", "2.0.0")
     tar, file = f"/npm/{HIJACKED}/-/{HIJACKED}-2.0.0.tgz", f"/pypi/files/{HIJACKED}/{HIJACKED}-2.0.0-py3-none-any.whl"
-    assert npm_version(reader, HIJACKED, tmp_path / "npm0")[0] == "2.0.0"
+    fill_caches(up, HIJACKED)
     records = [
         malware("MAL-2026-1", "npm", HIJACKED, "2.0.0", "3.0.0"),
         malware("MAL-2026-2", "PyPI", HIJACKED, "2.0.0"),
@@ -220,7 +228,7 @@ def test_clients_do_not_get_known_malware_even_if_it_is_published_later(
     with httpx.Client(**access(up, CLIENT_LOCATIONS[0], "policy-reader")) as client:
         assert "MAL-2026-2 says that this is malware" in client.get(file).text
 
-    publish_version(up, tmp_path, "3.0.0")
+    publish(up, tmp_path, HIJACKED, "3.0.0")
     await_status(up, tar.replace("2.0.0", "3.0.0"), 403)
     assert npm_version(reader, f"{HIJACKED}@latest", tmp_path / "npm3")[0] == "1.0.0"
     with httpx.Client(**access(up, CLIENT_LOCATIONS[0], "policy-reader")) as client:

@@ -63,7 +63,7 @@ def drained(up: Up, shell: OperatorShell) -> Iterator[None]:
     drain, _ = SECTION.blocks({})
     shell.run(drain)
     yield
-    shell.run(drain.replace("100", "0"))
+    shell.run(f"{drain.replace('100', '0')} --skip-preview")
     assert eventually(lambda: led_to(up) == nearest_of_cloudflare(up)), led_to(up)
 
 
