@@ -108,6 +108,12 @@ def test_a_signal_to_the_interpreter_ends_the_module(tmp_path: Path, sent: signa
         assert eventually(lambda: not runs(pid))
 
 
+def test_the_api_descriptions_of_aws_are_already_loaded(tmp_path: Path) -> None:
+    load = "from moto.core.utils import get_service_model as load; before = load.cache_info().misses; load('ec2')"
+    (tmp_path / "load.py").write_text(f"{load}; print(load.cache_info().misses - before)")
+    assert run(tmp_path, "load").stdout == "0\n"
+
+
 def test_two_processes_do_not_draw_the_same_random_numbers(tmp_path: Path) -> None:
     script = "import random; from moto.moto_api._internal import mock_random as m; print(random.random(), m.random())"
     (tmp_path / "draw.py").write_text(script)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from moto.core.utils import get_service_model
 from moto.moto_api._internal import mock_random
 
 from tests.support.made_once import made_once
@@ -40,8 +41,28 @@ _WITH_LIBRARIES = (
     "registry.origin.gcs",
     "registry.publish",
 )
-# The services of AWS that the registry's commands and the programs of shields call.
-_SERVICES = ("acm", "cloudwatch", "dynamodb", "s3", "secretsmanager", "sts")
+# The services of AWS whose API descriptions the emulated AWS, its Pulumi provider, the registry's commands and the
+# programs of machines need.
+_SERVICES = (
+    "acm",
+    "application-autoscaling",
+    "cloudwatch",
+    "dynamodb",
+    "dynamodbstreams",
+    "ec2",
+    "events",
+    "iam",
+    "kms",
+    "lambda",
+    "logs",
+    "route53",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+)
 _FORKS = get_context("fork")
 # The maximum size of a request in bytes. Most of a request is the environment variables.
 _REQUEST_BYTES = 1 << 20
@@ -86,10 +107,11 @@ def _import_sdks() -> None:
         path = Path(getattr(module, "__file__", None) or "/")
         if name != "__main__" and path.is_relative_to(_ROOT) and not path.is_relative_to(_ROOT / ".venv"):
             del sys.modules[name]
-    # The forks share the clouds' API descriptions that these clients load.
+    # The forks share the API descriptions that boto3 and the emulated AWS load here.
     session: Any = boto3.Session("any", "any", region_name="us-east-1")
     for service in _SERVICES:
         session.client(service)
+        get_service_model(service)
     # Without a new seed, the emulated AWS of each sandbox would choose the same IDs.
     os.register_at_fork(after_in_child=mock_random.seed)
     # All objects of the SDKs live until the process ends. The garbage collector of the forks need not look at them.
