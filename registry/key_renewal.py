@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from contract.secrets import SecretName, secret_id
 from registry import RegistryError
-from registry.certificates import Pair, authority_name, client_certificate, leaf_name, load, new_authority
+from registry.certificates import authority_name, client_certificate, leaf_name, load, new_authority
 
 # The certificate authority is renewed when it expires in less than this time. This time is longer than the 397 days for
 # which the edge's certificates are valid. A certificate therefore never outlives the authority that issues it.
@@ -57,15 +57,20 @@ def renewed(secrets: Secrets, environment: str, now: datetime) -> Secrets:
     secrets whose renewal is due at the time `now`, and the other secrets unchanged.
     """
     authority = _next_authority(secrets.authority, environment, now)
-    issuer = load(authority["client_ca"], authority["client_ca_key"])
     return Secrets(
-        authority, _with_authorities(secrets.shield, authority, now), _with_leaf(secrets.edge, issuer, environment, now)
+        authority,
+        _with_authorities(secrets.shield, authority, now),
+        _with_leaf(secrets.edge, authority, environment, now),
     )
 
 
 def expiry(edge: Secret) -> datetime:
     """Returns the time at which the edge's client certificate expires."""
-    return x509.load_pem_x509_certificate(edge["client_certificate"].encode()).not_valid_after_utc
+    return _certificate(edge["client_certificate"]).not_valid_after_utc
+
+
+def _certificate(pem: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(pem.encode())
 
 
 def _next_authority(authority: Secret, environment: str, now: datetime) -> Secret:
@@ -80,8 +85,7 @@ def _next_authority(authority: Secret, environment: str, now: datetime) -> Secre
         if now - upcoming.certificate.not_valid_before_utc < _OVERLAP:
             return authority
         return {"client_ca": upcoming.certificate_pem, "client_ca_key": upcoming.key_pem}
-    current = load(authority["client_ca"], authority["client_ca_key"])
-    if current.certificate.not_valid_after_utc - now >= _AUTHORITY_LEFT:
+    if _certificate(authority["client_ca"]).not_valid_after_utc - now >= _AUTHORITY_LEFT:
         return authority
     upcoming = new_authority(authority_name(environment), now)
     return {**authority, "next_client_ca": upcoming.certificate_pem, "next_client_ca_key": upcoming.key_pem}
@@ -94,7 +98,7 @@ def _with_authorities(shield: Secret, authority: Secret, now: datetime) -> Secre
     """
     known = x509.load_pem_x509_certificates(shield["client_ca"].encode())
     needed = [authority[name] for name in ("client_ca", "next_client_ca") if name in authority]
-    wanted = dict.fromkeys([*known, *(x509.load_pem_x509_certificate(pem.encode()) for pem in needed)])
+    wanted = dict.fromkeys([*known, *(_certificate(pem) for pem in needed)])
     valid = [certificate for certificate in wanted if certificate.not_valid_after_utc > now]
     if valid == known:
         return shield
@@ -102,20 +106,21 @@ def _with_authorities(shield: Secret, authority: Secret, now: datetime) -> Secre
     return {**shield, "client_ca": "".join(texts)}
 
 
-def _with_leaf(edge: Secret, issuer: Pair, environment: str, now: datetime) -> Secret:
+def _with_leaf(edge: Secret, authority: Secret, environment: str, now: datetime) -> Secret:
     """Returns the secret of the edge with a client certificate that is valid for long enough. Issues a new certificate
-    if the current one expires soon, or was not issued by the certificate authority `issuer`.
+    if the current one expires soon, or was not issued by the current certificate authority in the secret `authority`.
     """
-    current = x509.load_pem_x509_certificate(edge["client_certificate"].encode())
-    if current.not_valid_after_utc - now >= _LEAF_LEFT and _is_issued_by(current, issuer):
+    current = _certificate(edge["client_certificate"])
+    if current.not_valid_after_utc - now >= _LEAF_LEFT and _is_issued_by(current, _certificate(authority["client_ca"])):
         return edge
+    issuer = load(authority["client_ca"], authority["client_ca_key"])
     leaf = client_certificate(issuer, leaf_name(environment), now)
     return {**edge, "client_certificate": leaf.certificate_pem, "client_key": leaf.key_pem}
 
 
-def _is_issued_by(certificate: x509.Certificate, issuer: Pair) -> bool:
+def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
-        certificate.verify_directly_issued_by(issuer.certificate)
+        certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, TypeError, ValueError):
         return False
     return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -50,6 +51,8 @@ def is_accepted(certificate: x509.Certificate, shield: str, now: datetime) -> bo
     )
 
 
+# The test of 25 years asks this about the same few certificates on each day.
+@cache
 def _is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)
