@@ -61,19 +61,32 @@ class Lambda:
         return make()
 
 
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServedClouds, subprocess.Popen[str]]]:
+    """Runs the emulated clouds and one process of the function. Lambda also uses a process for many invocations."""
+    directory = tmp_path_factory.mktemp("drain")
+    with served_clouds(directory, "s3") as clouds:
+        environment = {**clouds.environment, **variables(Target.model_validate(clouds.outputs))}
+        with process(directory, environment) as function:
+            yield clouds, function
+
+
 @pytest.fixture
-def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lambda]:
-    with served_clouds(tmp_path, "s3") as clouds:
-        for name, value in clouds.environment.items():
-            monkeypatch.setenv(name, value)
-        target = Target.model_validate(clouds.outputs)
-        clouds.client("secretsmanager").create_secret(
-            Name="test/edge-kv", SecretString=json.dumps({"api_token": "edge-kv-token"})
-        )
-        with process(tmp_path, {**clouds.environment, **variables(target)}) as started:
-            made = Lambda(clouds, target, started)
-            clouds.gate = made.gate
-            yield made
+def running(started: tuple[ServedClouds, subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch) -> Iterator[Lambda]:
+    """Provides the function with empty clouds."""
+    clouds, function = started
+    for name, value in clouds.environment.items():
+        monkeypatch.setenv(name, value)
+    clouds.forget()
+    clouds.client("secretsmanager").create_secret(
+        Name="test/edge-kv", SecretString=json.dumps({"api_token": "edge-kv-token"})
+    )
+    made = Lambda(clouds, Target.model_validate(clouds.outputs), function)
+    kept, namespaces = made.target.entitlements, clouds.edge.kv.namespaces
+    for entry in namespaces.keys.list(kept.namespace_id, account_id=kept.account_id):
+        namespaces.values.delete(entry.name, account_id=kept.account_id, namespace_id=kept.namespace_id)
+    clouds.gate = made.gate
+    yield made
 
 
 def variables(target: Target) -> dict[str, str]:
