@@ -38,6 +38,10 @@ from tests.support.purge_endpoint import PurgeEndpoint
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 BUCKET = "origin-us-east-1"
 
+# Runs a test only with the objects on S3. It is for tests of code that meets the bucket only through the class Origin,
+# such as the code that reads an image from another registry. Other tests write the same objects to both clouds.
+on_s3_only = pytest.mark.parametrize("network", ["s3"], indirect=True)
+
 
 @dataclass(frozen=True)
 class ObjectHead:

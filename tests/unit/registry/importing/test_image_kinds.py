@@ -16,7 +16,7 @@ from registry.importing.pipeline import Imported
 from tests.support.image_registry import INDEX, MANIFEST, Images
 from tests.support.image_source import ImageSource
 from tests.support.images import CONFIG, DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, LAYER, runnable, zstandard
-from tests.support.registry import Network, network
+from tests.support.registry import Network, network, on_s3_only
 
 __all__ = ["network"]
 
@@ -97,6 +97,7 @@ def test_nested_indexes_and_attestations(network: Network, importing: Any, image
     assert_carried(network, images, top)
 
 
+@on_s3_only
 def test_indexes_nested_too_deep_fail_by_name(importing: Any, images: Images) -> None:
     top = index(images, [])
     for _ in range(6):
@@ -123,6 +124,7 @@ def test_a_sparse_index_is_carried_as_far_as_its_source_has_it(
     assert network.get(key("manifests", amd64))
 
 
+@on_s3_only
 def test_a_missing_layer_fails_the_image_by_name(network: Network, importing: Any, images: Images) -> None:
     top = runnable(images, [{"a": "b"}])
     layer = json.loads((images.directory / "blobs" / top["digest"].replace(":", "/")).read_bytes())["layers"][0]
@@ -138,6 +140,7 @@ FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
 
 
 @pytest.mark.parametrize("media_type", [FOREIGN, "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"])
+@on_s3_only
 def test_a_windows_image_with_a_foreign_layer(
     network: Network, importing: Any, images: Images, media_type: str
 ) -> None:
@@ -207,6 +210,7 @@ def test_an_image_with_digests_by_sha512(network: Network, importing: Any, image
     assert damaged["digest"] in reason
 
 
+@on_s3_only
 def test_a_digest_of_an_unsupported_algorithm_fails_by_name(importing: Any, images: Images) -> None:
     layer = {"mediaType": LAYER, "digest": f"blake3:{'a' * 64}", "size": 1}
     ((_, reason),) = importing(ImageSource(images, {"1.0": manifest(images, [layer])})).failed
@@ -247,6 +251,7 @@ def test_an_artifact_with_empty_configs_and_embedded_data(network: Network, impo
 
 
 @pytest.mark.parametrize("sent", ["application/json", "text/plain; charset=utf-8", "application/octet-stream"])
+@on_s3_only
 def test_a_manifest_whose_registry_declares_another_media_type(
     network: Network, importing: Any, images: Images, sent: str
 ) -> None:
@@ -264,6 +269,7 @@ def test_a_manifest_whose_registry_declares_another_media_type(
     "media_type",
     ["application/vnd.oci.artifact.manifest.v1+json", "application/vnd.docker.distribution.manifest.v1+prettyjws"],
 )
+@on_s3_only
 def test_a_manifest_that_cannot_be_carried_fails_by_name(importing: Any, images: Images, media_type: str) -> None:
     child = written(images, {"mediaType": media_type, "blobs": []}, media_type)
     top = index(images, [runnable(images, [{"a": "b"}]), child])
@@ -322,6 +328,7 @@ def test_referrers_by_tag_of_an_image_with_a_digest_by_sha512(network: Network, 
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 406])
+@on_s3_only
 def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
     network: Network, importing: Any, images: Images, status: int
 ) -> None:
@@ -336,6 +343,7 @@ def test_each_answer_of_registries_without_the_referrers_api_leads_to_the_tag(
     assert listed["digest"] == sbom["digest"]
 
 
+@on_s3_only
 def test_a_registry_that_takes_the_tag_of_referrers_for_the_image_itself(importing: Any, images: Images) -> None:
     """In most registries, the tag `sha256-<hex>` names the list of referrers (such as signatures) of the manifest
     `sha256:<hex>`. Some registries, such as GitLab's, return the manifest itself for this tag
@@ -354,6 +362,7 @@ def test_a_registry_that_takes_the_tag_of_referrers_for_the_image_itself(importi
     assert absent["digest"] in reason
 
 
+@on_s3_only
 def test_the_usual_tags_are_requested_from_a_registry_that_lists_no_tags(
     network: Network, importing: Any, images: Images
 ) -> None:
@@ -367,6 +376,7 @@ def test_the_usual_tags_are_requested_from_a_registry_that_lists_no_tags(
 
 
 @pytest.mark.parametrize("lists_tags", [True, False])
+@on_s3_only
 def test_a_registry_that_refuses_head_requests_is_read_by_get(
     network: Network, importing: Any, images: Images, lists_tags: bool
 ) -> None:
@@ -388,6 +398,7 @@ def test_a_manifest_of_almost_4_mib_is_carried(network: Network, importing: Any,
     assert_carried(network, images, top)
 
 
+@on_s3_only
 def test_a_referrer_whose_annotations_exceed_a_record_fails_by_name(importing: Any, images: Images) -> None:
     top = runnable(images, [{"a": "b"}])
     subject = {name: top[name] for name in ("mediaType", "digest", "size")}

@@ -15,9 +15,11 @@ import pytest
 from tests.support.image_registry import MANIFEST, Images
 from tests.support.image_source import ImageSource
 from tests.support.images import CONFIG, LAYER
-from tests.support.registry import Network, network
+from tests.support.registry import Network, network, on_s3_only
 
 __all__ = ["network"]
+
+pytestmark = on_s3_only
 
 CONTENT = bytes(range(256)) * 20
 Answer = Callable[[httpx.Request], httpx.Response]

@@ -27,7 +27,7 @@ from registry.importing.journal import Journal
 from registry.importing.pipeline import Import, Imported
 from registry.importing.sources import Sources
 from tests.support.image_registry import INDEX, Images, serving
-from tests.support.registry import Network, network
+from tests.support.registry import Network, network, on_s3_only
 
 __all__ = ["network"]
 
@@ -280,6 +280,7 @@ def test_a_registry_with_tokens_and_a_referrers_api_is_read_and_its_blob_store_g
         '{"credHelpers": {"up.test": "token"}}',
     ],
 )
+@on_s3_only
 def test_an_identity_token_is_exchanged_for_a_session(
     network: Network, tmp_path: Path, sample_images: SampleImages, helpers: None, content: str
 ) -> None:
@@ -290,6 +291,7 @@ def test_an_identity_token_is_exchanged_for_a_session(
     assert (imported.new, imported.failed, up.passwords) == (1, [], ["identity"])
 
 
+@on_s3_only
 def test_an_identity_token_is_not_sent_as_a_password(tmp_path: Path, network: Network) -> None:
     (tmp_path / "auth.json").write_text('{"auths": {"up.test": {"identitytoken": "identity"}}}')
     sent: list[str] = []
@@ -304,6 +306,7 @@ def test_an_identity_token_is_not_sent_as_a_password(tmp_path: Path, network: Ne
 
 
 @pytest.mark.parametrize("others", ['Basic realm="up, test", ', "Negotiate, ", 'Digest realm="x", qop="auth, int", '])
+@on_s3_only
 def test_a_challenge_behind_others_in_one_header_is_answered(
     network: Network, tmp_path: Path, sample_images: SampleImages, others: str
 ) -> None:
@@ -364,6 +367,7 @@ def test_a_layer_download_resumes_after_a_broken_connection(
         ("manifests", httpx.Response(401), "offers no supported authentication scheme"),
     ],
 )
+@on_s3_only
 def test_an_invalid_answer_fails_the_image_and_is_not_shown(
     network: Network, tmp_path: Path, sample_images: SampleImages, pattern: str, answer: httpx.Response, says: str
 ) -> None:
@@ -393,6 +397,7 @@ def test_an_invalid_answer_fails_the_image_and_is_not_shown(
         ("oci:127.0.0.1:5000/Acme/App:1.0", "use lower-case letters"),
     ],
 )
+@on_s3_only
 def test_an_invalid_image_name_is_refused(network: Network, tmp_path: Path, source: str, says: str) -> None:
     with pytest.raises(RegistryError, match=says):
         run(network, tmp_path, source)
