@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 # The value of an IAM condition key in a request: a string, or several strings for a multivalued key.
@@ -58,8 +59,12 @@ def like(pattern: str, text: str) -> bool:
     """Returns whether `text` matches a pattern of an IAM policy. In the pattern, `*` stands for any characters, and `?`
     for one character.
     """
-    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(expression, text, re.DOTALL) is not None
+    return _expression(pattern).fullmatch(text) is not None
+
+
+@lru_cache(4096)
+def _expression(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
 
 
 def _holds(

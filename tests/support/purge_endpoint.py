@@ -12,6 +12,7 @@ from typing import Any, cast
 import urllib3
 from werkzeug.serving import make_server
 
+from emulation.log import NoRequestLog
 from workers.entitlements.protocol import signed
 
 KEY = "the-key-of-purges"
@@ -60,7 +61,7 @@ class PurgeEndpoint:
 @contextmanager
 def serving(application: Callable[..., Iterable[bytes]]) -> Generator[str]:
     """Serves a WSGI application on a free port, and yields its URL."""
-    server = make_server("127.0.0.1", 0, cast(Any, application), threaded=True)
+    server = make_server("127.0.0.1", 0, cast(Any, application), threaded=True, request_handler=NoRequestLog)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

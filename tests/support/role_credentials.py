@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, cast
 
 import boto3
@@ -16,6 +17,7 @@ from moto.server import (
 from emulation.aws import permissions
 from emulation.aws.requests import S3Addresses
 from emulation.aws.required_permissions import RequiredPermission
+from emulation.origin_requests import Application
 from tests.support.purge_endpoint import serving
 
 
@@ -35,8 +37,7 @@ def role_credentials(role: str, needed: set[RequiredPermission]) -> Generator[No
     sts = cast(Any, boto3).client("sts", region_name="us-east-1")
     arn = f"arn:aws:iam::123456789012:role/{role}"
     given = sts.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-    application = S3Addresses(permissions.Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
-    with serving(application) as url, pytest.MonkeyPatch.context() as environment:
+    with serving(_api()) as url, pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL", url)
         environment.setenv("AWS_ACCESS_KEY_ID", given["AccessKeyId"])
         environment.setenv("AWS_SECRET_ACCESS_KEY", given["SecretAccessKey"])
@@ -46,3 +47,11 @@ def role_credentials(role: str, needed: set[RequiredPermission]) -> Generator[No
         environment.setattr(boto3, "DEFAULT_SESSION", None)
         environment.setattr(permissions, "is_permitted", recorded)
         yield
+
+
+@cache
+def _api() -> Application:
+    """Returns the emulated AWS API. All tests share it, because moto keeps the resources of the current account outside
+    of the application.
+    """
+    return S3Addresses(permissions.Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
