@@ -150,7 +150,7 @@ SUBSTITUTIONS = (
         lambda match, _: match[0] if os.geteuid() == 0 else getpass.getuser(),
     ),
     Substitution(
-        "boto3 on a shield comes with the Python that starts processes of the sandbox, from which tests save time",
+        "boto3 comes with the Python that runs the emulation; tests name one that starts a shield's programs faster",
         r"/usr/local/sbin/(fetch-secrets|ship-logs)",
         _PYTHON,
         lambda _, __: f"#!{interpreter()}",
