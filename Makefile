@@ -7,8 +7,9 @@ UV := .venv/bin/uv
 export UV_HTTP_TIMEOUT ?= 180
 # The lock contains no package index, so that it works with any index or mirror.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
+REGISTRY_TESTS := tests/unit/registry tests/unit/emulation tests/unit/workers
 
-.PHONY: help up down preview docs test test-worker test-plans test-sandboxes test-shared-sandbox test-units test-clients test-packages test-container test-kills test-long test-fuzz test-workflow clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
+.PHONY: help up down preview docs test test-worker test-plans test-sandboxes test-shared-sandbox test-units test-registry test-clients test-packages test-container test-kills test-long test-fuzz test-workflow clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,8 +28,8 @@ docs: setup  ## build the documentation site in site/; a broken link fails
 
 test: setup  ## run all tests
 	@$(PYTHON) -m local.prerequisites
-	@echo "five runs, four at once, as sandboxes wait more than they compute; each is shown when it is over"
-	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target test-units test-shared-sandbox test-sandboxes test-plans test-worker
+	@echo "six runs, four at once, as sandboxes wait more than they compute; each is shown when it is over"
+	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target test-sandboxes test-shared-sandbox test-units test-registry test-plans test-worker
 
 test-worker: workers/edge/node_modules/.package-lock.json
 	npm test --prefix workers/edge
@@ -44,7 +45,11 @@ test-shared-sandbox:
 	$(PYTHON) -m pytest tests/e2e tests/clients -m "shares_a_sandbox and (quick or not cell) and not nightly"
 
 test-units:
-	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos --ignore tests/workflows --ignore tests/second_opinions --ignore tests/scans
+	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos --ignore tests/workflows --ignore tests/second_opinions --ignore tests/scans $(REGISTRY_TESTS:%=--ignore %)
+
+# The other unit tests share the stacks that they deploy, so they stay in one process.
+test-registry:
+	$(PYTHON) -m pytest $(REGISTRY_TESTS)
 
 test-clients: setup  ## run every real client against the network of `make up`, and compare with docs/clients.md
 	$(PYTHON) -m tests.clients.programs
