@@ -29,7 +29,7 @@ docs: setup  ## build the documentation site in site/; a broken link fails
 test: setup  ## run all tests
 	@$(PYTHON) -m local.prerequisites
 	@echo "six runs, four at once, as sandboxes wait more than they compute; each is shown when it is over"
-	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target test-sandboxes test-shared-sandbox test-units test-registry test-plans test-worker
+	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target test-sandboxes test-shared-sandbox test-units test-plans test-registry test-worker
 
 test-worker: workers/edge/node_modules/.package-lock.json
 	npm test --prefix workers/edge

@@ -48,6 +48,8 @@ OWN_POPS = [
     {"region": "eu-west-1", "machine_type": "i4i.large", "nodes": 1},
 ]
 
+pytestmark = pytest.mark.plans
+
 
 class Machine(BaseHTTPRequestHandler):
     """Answers every GET request with the IP addresses of the server and of the client, as JSON."""
