@@ -391,9 +391,9 @@ def test_a_document_with_a_short_lifetime_is_fetched_once_in_each_lifetime(netwo
             answers += clients.map(network.get, [path] * 20)
             assert time.monotonic() < started + 120
     assert {answer.status_code for answer in answers} == {200}
-    # L1, the PoP's cache, keeps the document for two seconds. L1 therefore fetches the document once at the start, and
-    # then at most once every two seconds.
-    assert network.shield.request_count("/feeds/document") <= 1 + (time.monotonic() - started) / 2
+    # L1, the PoP's cache, keeps the document for two seconds. It counts whole seconds from the time at which the shield
+    # answered (RFC 9111, section 4.2.3), so more than one second is between two fetches.
+    assert network.shield.request_count("/feeds/document") <= 1 + (time.monotonic() - started)
 
 
 def test_a_range_comes_from_the_cached_object_also_after_a_miss(network: Network) -> None:
