@@ -11,7 +11,6 @@ import os
 import threading
 from typing import Any, cast
 
-import moto.backends as moto_backends
 import moto.ec2.models.elastic_ip_addresses as elastic_ips
 import moto.ec2.models.elastic_network_interfaces as interfaces
 from moto.server import (
@@ -49,6 +48,7 @@ from emulation.aws.replication import Replication
 from emulation.aws.replication_rules import patch_replication_rules
 from emulation.aws.requests import S3Addresses, addressed_object
 from emulation.aws.response_methods import patch_response_methods
+from emulation.aws.service_names import patch_service_names
 from emulation.aws.table_limits import patch_table_limits
 from emulation.aws.tables import patch_tables
 from emulation.aws.web_identity import google_keys, patch_web_identity
@@ -96,14 +96,6 @@ def serve(sandbox: Sandbox) -> None:
     make_server(
         sandbox.aws_address, AWS_PORT, cast(Any, application), threaded=True, request_handler=NoRequestLog
     ).serve_forever()
-
-
-def patch_service_names() -> None:
-    """Makes moto list its services only once. Without this patch, moto lists them at each request by reading a
-    directory, and all other requests wait meanwhile.
-    """
-    names = frozenset(moto_backends.list_of_moto_modules())
-    cast(Any, moto_backends).list_of_moto_modules = lambda: names
 
 
 def patch_public_addresses(network: str) -> None:

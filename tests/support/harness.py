@@ -14,10 +14,8 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, cast
 
-import moto.backends as moto_backends
 import pulumi
 import pytest
 from moto import mock_aws
@@ -46,6 +44,7 @@ from emulation.aws import (
     record_sets,
     replication_rules,
     response_methods,
+    service_names,
     table_limits,
     tables,
 )
@@ -56,8 +55,6 @@ from emulation.providers import schema, wire
 from emulation.providers.archives import on_the_wire
 from emulation.providers.handler import Function, Handler, Properties
 from emulation.providers.provider import INHERITED
-
-_list_of_moto_modules = moto_backends.list_of_moto_modules
 
 
 @dataclass(frozen=True)
@@ -154,9 +151,13 @@ def aws_account() -> Generator[None]:
             environment.setenv(name, value)
         add_global_accelerator()
         add_dns_answers()
-        for owner, name, method in (*keys.patches(), *response_methods.patches(), *conditional_writes.patches()):
+        for owner, name, method in (
+            *keys.patches(),
+            *response_methods.patches(),
+            *service_names.patches(),
+            *conditional_writes.patches(),
+        ):
             environment.setattr(owner, name, method)
-        environment.setattr(moto_backends, "list_of_moto_modules", _service_names)
         environment.setattr(S3Backend, "create_bucket", bucket_names.create_bucket)
         environment.setattr(FakeBucket, "get_permission", bucket_policies.permission)
         environment.setattr(S3Backend, "put_object_lock_configuration", locks.put_object_lock_configuration)
@@ -176,14 +177,6 @@ def aws_account() -> Generator[None]:
         for name, method in bucket_metrics.patches():
             environment.setattr(S3Response, name, method)
         yield
-
-
-@cache
-def _service_names() -> frozenset[str]:
-    """Returns the names of the services that moto emulates. The original moto reads a directory for them twice at each
-    HTTP request. `emulation.aws.server` replaces this in sandboxes.
-    """
-    return frozenset(_list_of_moto_modules())
 
 
 class _Sandbox(mocks.Mocks):

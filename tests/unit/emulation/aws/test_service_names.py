@@ -14,7 +14,7 @@ from moto.server import (
     create_backend_app,  # pyright: ignore[reportPrivateImportUsage]
 )
 
-from emulation.aws.server import patch_service_names
+from emulation.aws.service_names import patch_service_names
 
 
 def test_a_request_finds_its_service_without_a_list_of_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
