@@ -20,7 +20,7 @@ from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 from local import operator, samples
 from local.clients import Client
 from tests.support.osv_records import malware, write
-from tests.support.packages import tarball, wheel
+from tests.support.packages import npm_and_wheel
 from tests.support.runbooks import runbook
 from tests.support.sandbox.commands import registry
 from tests.support.sandbox.edge import AP_SOUTHEAST, EU_WEST, US_EAST, access
@@ -52,14 +52,7 @@ DENYING = {
 
 def publish(up: Up, directory: Path, name: str, *versions: str) -> None:
     """Publishes versions of an npm package and of a wheel with the same name."""
-    files: list[Path] = []
-    for version in versions:
-        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        path = directory / f"{name}-{version}-py3-none-any.whl"
-        files += [
-            tarball(directory / f"{version}.tgz", {"name": name, "version": version}),
-            wheel(path, metadata=metadata, project=name, version=version),
-        ]
+    files = [file for version in versions for file in npm_and_wheel(directory, name, name, version)]
     published = registry(up, "publish", *files)
     assert published.returncode == 0, published.stderr
 

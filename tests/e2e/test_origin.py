@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 from local.clients import Client
-from tests.support.packages import tarball, wheel
+from tests.support.packages import npm_and_wheel
 from tests.support.sandbox.commands import registry
 from tests.support.sandbox.installs import npm_install, pip_install
 from tests.support.sandbox.origin import control
@@ -87,14 +87,11 @@ def wait_until_copied(up: Up) -> None:
 
 def publish(up: Up, directory: Path, versions: Mapping[str, str]) -> None:
     """Publishes an npm package and a wheel for each name, in the version that `versions` maps the name to."""
-    files: list[Path] = []
-    for name, version in versions.items():
-        metadata = f"Metadata-Version: 2.1\nName: acme-{name}\nVersion: {version}\n"
-        path = directory / f"acme_{name}-{version}-py3-none-any.whl"
-        files += [
-            tarball(directory / f"{name}-{version}.tgz", {"name": f"@acme/{name}", "version": version}),
-            wheel(path, metadata=metadata, project=f"acme_{name}", version=version),
-        ]
+    files = [
+        file
+        for name, version in versions.items()
+        for file in npm_and_wheel(directory, f"@acme/{name}", f"acme-{name}", version)
+    ]
     published = registry(up, "publish", *files)
     assert published.returncode == 0, published.stderr
 

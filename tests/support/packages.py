@@ -46,6 +46,17 @@ def wheel(
     return path
 
 
+def npm_and_wheel(directory: Path, package: str, distribution: str, version: str) -> list[Path]:
+    """Writes a version of an npm package, and a wheel of the same version. Returns both files."""
+    project = distribution.replace("-", "_")
+    metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+    path = directory / f"{project}-{version}-py3-none-any.whl"
+    return [
+        tarball(directory / f"{project}-{version}.tgz", {"name": package, "version": version}),
+        wheel(path, metadata=metadata, project=project, version=version),
+    ]
+
+
 def rewrite_manifest(layout: Path, more: dict[str, Any]) -> None:
     index = json.loads((layout / "index.json").read_text())
     old = layout / "blobs" / index["manifests"][0]["digest"].replace(":", "/")
