@@ -47,7 +47,7 @@ def made_once() -> Generator[None]:
         patched.setattr("botocore.regions.EndpointProvider", _one_endpoint_provider())
         patched.setattr("botocore.hooks.accepts_kwargs", _one_inspection())
         patched.setattr(EventAliaser, "__init__", _with_one_alias_cache())
-        # Each start of moto registers the same 2,562 responses. None of them holds no state of an emulated cloud.
+        # Each start of moto registers the same 2,562 responses. None of them holds the state of an emulated cloud.
         patched.setattr("moto.core.models.CallbackResponse", cache(CallbackResponse))
         patched.setattr("httpx._transports.default.create_ssl_context", _one_ssl_context())
         patched.setattr(Rule, "_compile_builder", _one_builder())

@@ -2,8 +2,8 @@
 registry's commands with it.
 
 Each command of the Pulumi engine starts a Python process, and each sandbox (a set of emulated clouds) starts several.
-Importing the SDKs of Pulumi and the clouds takes 3 to 5 seconds of processor time in each of these processes, and a
-second in each command of the registry. A server process imports the SDKs once. The interpreter asks the server for a
+Importing the SDKs of Pulumi and the clouds takes 3 to 5 seconds of processor time in each of these processes, and half
+a second in each command of the registry. A server process imports the SDKs once. The interpreter asks the server for a
 fork of itself, and the fork runs the module or file. The forks import only the modules of this repository themselves.
 """
 

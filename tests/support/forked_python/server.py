@@ -149,8 +149,9 @@ def _run(
     os.chdir(request["directory"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    is_module = request["command"][0] == "-m"
-    sys.argv = request["command"][is_module:]
+    command = request["command"]
+    is_module = command[0] == "-m"
+    sys.argv = command[1:] if is_module else command
     program = sys.argv[0]
     imported_from = request["environment"].get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:1] = [
