@@ -62,6 +62,10 @@ class Supervisor:
     def runs_once(self) -> bool:
         return self._service.runs_once
 
+    @property
+    def after(self) -> tuple[str, ...]:
+        return self._service.after
+
     def tend(self) -> None:
         now = time.monotonic()
         running = processes.pid_of(self._sandbox, self._name)
@@ -164,6 +168,9 @@ class Supervisor:
         except OSError as error:
             self._report(f"{self._name}: {program} cannot start: {error}")
             return False
+        except systemctl.DeadlockError as error:
+            self._report(f"{self._name}: {program}: {error}")
+            return False
         if not is_separate:
             self._hand_over_files()
         if done.returncode != 0:
@@ -177,15 +184,17 @@ class Supervisor:
         argv = users.in_machine(self._place.root, self._service, command)
         path = self._place.root.parent / f"{self._service.name}.sock"
         deadline = time.monotonic() + _LONGEST_RUN
-        with Manager(path, self._other) as manager, tempfile.TemporaryFile("w+") as errors:
+        with Manager(path, self._service.name, self._other) as manager, tempfile.TemporaryFile("w+") as errors:
             settings = {**environment, systemctl.VARIABLE: str(manager.path)}
             process = subprocess.Popen(argv, env=settings, stdout=subprocess.DEVNULL, stderr=errors)
-            while process.poll() is None:
-                if time.monotonic() > deadline:
-                    process.kill()
-                    process.wait()
-                    raise subprocess.TimeoutExpired(argv, _LONGEST_RUN)
-                manager.answer(_POLL_SECONDS)
+            try:
+                while process.poll() is None:
+                    if time.monotonic() > deadline:
+                        raise subprocess.TimeoutExpired(argv, _LONGEST_RUN)
+                    manager.answer(_POLL_SECONDS)
+            finally:
+                process.kill()  # does nothing if the process has ended
+                process.wait()
             errors.seek(0)
             return _Done(argv, process.returncode, "", errors.read())
 

@@ -4,14 +4,18 @@ A command of a service can call `systemctl` to control other services of the sam
 sends its arguments over a Unix socket to the hypervisor, which runs the services. The hypervisor answers these calls
 while it waits for the service's command to end.
 
-Reference: systemctl(1) for the commands and the exit codes.
+systemd carries out a command of `systemctl` as a job. A job of a service waits for the jobs of the units in the
+service's directive `After`. A command of such a unit must therefore not restart or reload the service: each would wait
+for the other.
+
+Reference: systemctl(1) for the commands and the exit codes; systemd.unit(5), `After=`. systemd 252 was seen to wait.
 """
 
 from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -34,21 +38,30 @@ with socket.socket(socket.AF_UNIX) as manager:
 """
 
 
-class Controlled(Protocol):
-    """A systemd service that the programs of an emulated machine can control with `systemctl`."""
+class DeadlockError(Exception):
+    """Raised when a call of `systemctl` would never return on a real machine."""
 
+
+class Controlled(Protocol):
+    """A systemd service that the programs of an emulated machine can control with `systemctl`. `after` contains the
+    units in its directive `After`.
+    """
+
+    @property
+    def after(self) -> Collection[str]: ...
     def is_active(self) -> bool: ...
     def restart(self) -> bool: ...
     def reload(self) -> bool: ...
 
 
 class Manager:
-    """Listens on a Unix socket for the `systemctl` calls of a command that runs on a machine. `service` returns the
-    service with a given name.
+    """Listens on a Unix socket for the `systemctl` calls of a command that runs on a machine. The command belongs to
+    the unit `caller`. `service` returns the service with a given name.
     """
 
-    def __init__(self, path: Path, service: Callable[[str], Controlled]) -> None:
+    def __init__(self, path: Path, caller: str, service: Callable[[str], Controlled]) -> None:
         self.path = path
+        self._caller = caller
         self._service = service
         path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX)
@@ -63,7 +76,10 @@ class Manager:
         self.path.unlink(missing_ok=True)
 
     def answer(self, seconds: float) -> None:
-        """Carries out one call of `systemctl`. Returns after the given number of seconds if no call arrives."""
+        """Carries out one call of `systemctl`. Returns after the given number of seconds if no call arrives.
+
+        Raises DeadlockError if a real `systemctl` would never return.
+        """
         self._socket.settimeout(seconds)
         try:
             connection, _ = self._socket.accept()
@@ -79,8 +95,17 @@ class Manager:
             case ["is-active", "--quiet", unit]:
                 return 0 if self._service(unit).is_active() else _INACTIVE
             case ["restart", unit]:
-                return 0 if self._service(unit).restart() else 1
+                return 0 if self._controlled("restart", unit).restart() else 1
             case ["reload", unit]:
-                return 0 if self._service(unit).reload() else 1
+                return 0 if self._controlled("reload", unit).reload() else 1
             case _:
                 return 1
+
+    def _controlled(self, verb: str, unit: str) -> Controlled:
+        service = self._service(unit)
+        if self._caller in service.after:
+            raise DeadlockError(
+                f"`systemctl {verb} {unit}` never returns: it waits for {self._caller}, which waits for this command; "
+                f"remove {self._caller} from After= in {unit}"
+            )
+        return service

@@ -34,14 +34,13 @@ _MEANT = {
         "WorkingDirectory",
     },
     "Timer": {"OnActiveSec", "OnUnitActiveSec"},
-    "Unit": {"Wants"},
+    "Unit": {"After", "Wants"},
 }
 
-# The systemd directives that the emulation accepts and ignores. Most of these directives define the order in which
-# units start, or restrict what a service may do. A sandbox starts units on a running host, and has no secrets to
-# protect.
+# The systemd directives that the emulation accepts and ignores. Most of these directives restrict what a service
+# may do. A sandbox has no secrets to protect.
 _PASSED_OVER = {
-    "Unit": {"After", "Description", "PartOf", "Requisite", "StartLimitIntervalSec", "Wants"},
+    "Unit": {"Description", "PartOf", "Requisite", "StartLimitIntervalSec"},
     "Service": {
         "Group",
         "KillSignal",
@@ -81,7 +80,8 @@ class Command:
 @dataclass(frozen=True)
 class Service:
     """A parsed systemd service unit. The commands in `prepare` run before `command`, and the commands in `reload` while
-    the service runs. `directories` lists the directories in /run, /var/cache and /var/log that systemd creates for the
+    the service runs. `after` lists the units whose jobs systemd finishes before it starts or reloads the service.
+    `directories` lists the directories in /run, /var/cache and /var/log that systemd creates for the
     service. `directory` is the working directory. A service that runs once has the type oneshot.
 
     If `writable` is set, the service can write only to these paths. If `capabilities` is set, the service has only
@@ -97,6 +97,7 @@ class Service:
     restart_seconds: float
     runs_once: bool = False
     reload: tuple[Command, ...] = ()
+    after: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     environment_files: tuple[str, ...] = ()
     directories: tuple[str, ...] = field(default=())
@@ -137,6 +138,7 @@ def parse_service(name: str, text: str) -> Service:
         restart_seconds=_seconds(name, _last(values, "RestartSec", "100ms")),
         runs_once=kind == "oneshot",
         reload=tuple(_command(name, line) for line in values["ExecReload"]),
+        after=_words(_directives(name, text, "Unit")["After"]),
         environment=dict(_pair(name, word) for line in values["Environment"] for word in shlex.split(line)),
         environment_files=tuple(values["EnvironmentFile"]),
         directories=tuple(
@@ -206,8 +208,9 @@ def _directives(name: str, text: str, wanted: str) -> Mapping[str, list[str]]:
         key, equals, value = line.partition("=")
         if not equals:
             raise UnitError(f"{name}: {line!r} is neither a section nor a directive")
-        if key in _MEANT.get(section, ()) and section == wanted:
-            values[key].append(value.strip())
+        if key in _MEANT.get(section, ()):
+            if section == wanted:
+                values[key].append(value.strip())
         elif key not in _PASSED_OVER.get(section, ()):
             raise UnitError(f"{name}: {key}= in [{section}] is not supported")
     return values

@@ -140,6 +140,24 @@ def test_a_machines_program_restarts_a_service_and_reloads_it() -> None:
 
 
 @needs_root
+@pytest.mark.parametrize("verb", ["restart", "reload"])
+def test_a_program_that_waits_for_a_service_ordered_after_its_own_is_refused(verb: str) -> None:
+    files = {
+        **TEMPORARY,
+        "/usr/local/sbin/note": NOTE.format("echo started"),
+        "/usr/local/sbin/reload": "#!/bin/sh\n",
+        "/etc/systemd/system/note.service": "[Unit]\nAfter=network.target control.service\n"
+        + unit("/usr/local/sbin/note", RELOAD),
+        "/usr/local/sbin/control": f"#!/bin/sh\nsystemctl {verb} note.service\n",
+        "/etc/systemd/system/control.service": "[Service]\nType=oneshot\nExecStart=/usr/local/sbin/control\n",
+    }
+    with host(files, ADD_USER, CREATE, ["systemctl", "start", "control.service"]) as machine:
+        machine.tend()
+        assert f"`systemctl {verb} note.service` never returns" in machine.reports[-1]
+        assert machine.notes() == []
+
+
+@needs_root
 def test_a_protected_service_writes_only_to_its_own_paths_and_has_no_other_capability() -> None:
     script = """#!/bin/sh
     exec >> /var/log/artifact-edge/notes
