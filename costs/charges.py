@@ -111,7 +111,8 @@ def _spanner(properties: Properties, prices: Prices) -> Iterator[Charge]:
     unit = f"spanner-{edition.lower()}-100pu-hour"
     if unit not in prices.units:
         raise PriceMissing([f"Spanner edition {edition}"])
-    replicas = 1 if "regional-" in str(properties.get("config")) else prices.units["spanner-multi-region-replicas"]
+    places = "regional" if "regional-" in str(properties.get("config")) else "multi-region"
+    replicas = prices.units[f"spanner-{places}-replicas"]
     hundreds = float(properties.get("processingUnits") or 1000 * float(properties.get("numNodes") or 1)) / 100
     yield f"Spanner, {hundreds * 100:.0f} processing units", prices.units[unit] * hundreds * replicas * prices.hours
 

@@ -63,10 +63,11 @@ def test_an_interface_endpoint_is_paid_by_zone_and_a_gateway_is_free() -> None:
     assert cost(resource(endpoint, vpcEndpointType="Interface", subnetIds=["a", "b"])) == pytest.approx(14.6)
 
 
-def test_a_database_that_is_spread_is_paid_by_replica() -> None:
+def test_a_database_is_paid_by_replica_and_has_three_in_one_region() -> None:
     instance = "gcp:spanner/instance:Instance"
     one = cost(resource(instance, edition="STANDARD", config="regional-us-east4", processingUnits=100))
-    assert one == pytest.approx(0.03 * 730)
+    # Google names 65 US dollars a month for the smallest instance in one region.
+    assert one == pytest.approx(65.7)
     spread = resource(instance, edition="ENTERPRISE_PLUS", config="nam3", processingUnits=200)
     assert cost(spread) == pytest.approx(0.057 * 2 * 5 * 730)
 
