@@ -98,6 +98,12 @@ def create_machine(name: str, args: MachineArgs, parent: pulumi.Resource) -> aws
         root_block_device={"encrypted": True, "volume_type": "gp3", "volume_size": _ROOT_GIB},
         tags={"Name": f"{args.prefix}-{name}"},
         # Pulumi does not replace the machines when there is a newer machine image. A replacement of all machines at
-        # once would empty every cache.
-        opts=pulumi.ResourceOptions(parent=parent, ignore_changes=["ami"], depends_on=args.boots_after),
+        # once would empty every cache. Another type needs a new machine, because Pulumi's provider would otherwise stop
+        # the machine to change the type. Its clients would wait, and its cache would be empty too.
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            ignore_changes=["ami"],
+            replace_on_changes=["instance_type"],
+            depends_on=args.boots_after,
+        ),
     )

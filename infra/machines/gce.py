@@ -23,6 +23,10 @@ _ROOT_GIB = 16
 # Machine series whose `-lssd` types include local disks (Compute Engine, "About Local SSD disks").
 _BUILT_IN_DISKS = ("c3-", "c3d-", "c4-", "c4a-", "c4d-", "z3-")
 
+# A change of these inputs needs a new machine. cloud-init applies user data, which is in `metadata`, only at the first
+# boot. Compute Engine changes the other inputs only while a machine is stopped, which Pulumi's provider refuses.
+_REPLACED_FOR = ["metadata", "machine_type", "service_account", "shielded_instance_config"]
+
 
 @dataclass(frozen=True)
 class MachineArgs:
@@ -121,9 +125,8 @@ def create_machine(name: str, args: MachineArgs, parent: pulumi.Resource) -> gcp
             "enable_integrity_monitoring": True,
         },
         metadata={"user-data": args.user_data, "block-project-ssh-keys": "true", "serial-port-enable": "false"},
-        # cloud-init applies user data only at the first boot, so a change of user data needs a new machine.
         opts=pulumi.ResourceOptions(
-            parent=parent, depends_on=args.after, replace_on_changes=["metadata"], delete_before_replace=True
+            parent=parent, depends_on=args.after, replace_on_changes=_REPLACED_FOR, delete_before_replace=True
         ),
     )
 

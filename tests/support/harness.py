@@ -63,6 +63,7 @@ class Registered:
 
     `secrets` names the inputs that hold a secret. `parent` and the property dependencies are URNs. `depends_on`
     contains URNs of resources. The engine creates these resources before this resource, and deletes them after it.
+    `replaced_for` names the inputs whose change replaces the resource, although its provider could change it in place.
     """
 
     type: str
@@ -76,6 +77,7 @@ class Registered:
     dependencies: Mapping[str, Sequence[str]]
     id: str = ""
     depends_on: frozenset[str] = frozenset()
+    replaced_for: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -268,6 +270,7 @@ class _Sandbox(mocks.Mocks):
                 dependencies={name: list(on.urns) for name, on in current.propertyDependencies.items()},
                 id=id,
                 depends_on=frozenset(current.dependencies),
+                replaced_for=frozenset(current.replaceOnChanges),
             )
         )
 

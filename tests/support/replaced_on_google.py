@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import pulumi_gcp as gcp
 import pytest
 
 from emulation.gcp import in_process as google
@@ -25,6 +26,7 @@ def assert_the_second_machine_waits(
 ) -> None:
     """Deploys `program`, which creates the machines `nodes` with the prefix `artifact-edge-test`, and exports their
     addresses as `addresses`. Asserts that the second machine is created when the first one serves, and not earlier.
+    Also asserts that a change which only a stopped machine permits replaces the machine.
     """
     project = google.client(directory)
     machines = f"/compute/v1/projects/test/zones/{region}-{{}}/instances/artifact-edge-test-{{}}"
@@ -47,6 +49,9 @@ def assert_the_second_machine_waits(
         config={"aws:region": "us-east-1", "gcp:project": "test"},
     )
     assert waited == [True]
+    # Pulumi's provider refuses to change these inputs of a machine that runs.
+    refused = {"machineType", "serviceAccount", "shieldedInstanceConfig"}
+    assert all(refused <= machine.replaced_for for machine in deployed.of(gcp.compute.Instance).values())
     assert set(deployed.outputs["addresses"]) == set(nodes)
     assert project.get(machines.format("c", nodes[1])).status_code == 200
 

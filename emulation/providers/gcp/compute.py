@@ -10,7 +10,7 @@ from typing import cast
 import pulumi_gcp as gcp
 
 from emulation.providers.gcp.rest import Clients, Rest, picked, without_none
-from emulation.providers.handler import Handler, Properties
+from emulation.providers.handler import CloudError, Handler, Properties
 
 _COMPUTE = "compute/v1/"
 _IAM = "iam/v1/"
@@ -63,7 +63,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             changed=lambda inputs: picked(inputs, "labels"),
             replace_on=frozenset({"project", "region", "name"}),
         ),
-        Rest(
+        _Machines(
             gcp.compute.Instance,
             clients,
             collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/zones/{inputs['zone']}/instances",
@@ -76,10 +76,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             },
             id_from=_COMPUTE,
             changed=_instance_changes,
-            replace_on=frozenset(
-                {"project", "zone", "name", "machineType", "bootDisk", "scratchDisks", "networkInterfaces"}
-                | {"serviceAccount", "shieldedInstanceConfig"}
-            ),
+            replace_on=frozenset({"project", "zone", "name", "bootDisk", "scratchDisks", "networkInterfaces"}),
         ),
         Rest(
             gcp.serviceaccount.Account,
@@ -99,6 +96,24 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             replace_on=frozenset({"project", "accountId"}),
         ),
     ]
+
+
+# The inputs that Compute Engine changes only while a machine is stopped.
+_STOPPED_FOR = ("machineType", "serviceAccount", "shieldedInstanceConfig")
+
+
+class _Machines(Rest):
+    """The handler of machines. Pulumi's provider refuses to stop a machine for a change, unless the program permits it
+    (hashicorp/terraform-provider-google, `resource_compute_instance.go`). The emulated Compute Engine stops none.
+    """
+
+    def update(self, id: str, old: Properties, new: Properties) -> Properties:
+        if any(old.get(name) != new.get(name) for name in _STOPPED_FOR):
+            raise CloudError(
+                f"{id}: Changing the machine_type, service_account or shielded_instance_config on a started instance "
+                "requires stopping it. To acknowledge this, please set allow_stopping_for_update = true in your config."
+            )
+        return super().update(id, old, new)
 
 
 def _link(document: Properties) -> Properties:

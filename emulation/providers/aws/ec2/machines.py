@@ -16,7 +16,7 @@ from emulation.layout import AWS_ACCOUNT_ID
 from emulation.providers.aws.clients import tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.ec2.tags import change_tags, only, tags
-from emulation.providers.handler import Handler, Properties, ReplacedBeforeDeletion
+from emulation.providers.handler import CloudError, Handler, Properties, ReplacedBeforeDeletion
 
 
 class _Unnamed(Described, ReplacedBeforeDeletion):
@@ -34,11 +34,10 @@ def handlers() -> list[Handler]:
             make=_make_instance,
             describe=_describe_instance,
             remove=lambda ec2, id, state: ec2.terminate_instances(InstanceIds=[id]),
-            change=change_tags,
+            change=_change_instance,
             replace_on=frozenset(
                 {
                     "ami",
-                    "instanceType",
                     "subnetId",
                     "vpcSecurityGroupIds",
                     "iamInstanceProfile",
@@ -112,6 +111,15 @@ def _make_instance(ec2: Api, inputs: Properties) -> str:
     if inputs.get("iamInstanceProfile"):
         request["IamInstanceProfile"] = {"Name": inputs["iamInstanceProfile"]}
     return ec2.run_instances(**request)["Instances"][0]["InstanceId"]
+
+
+def _change_instance(ec2: Api, id: str, old: Properties, new: Properties) -> None:
+    """Changes the tags of an instance. Pulumi's provider stops an instance to change its type
+    (hashicorp/terraform-provider-aws, `modifyInstanceAttributeWithStopStart`), which the emulated EC2 cannot do.
+    """
+    if old["instanceType"] != new["instanceType"]:
+        raise CloudError(f"{id}: the emulated EC2 stops no machine to change instanceType; replace the machine")
+    change_tags(ec2, id, old, new)
 
 
 def _describe_instance(ec2: Api, id: str, state: Properties) -> Properties | None:

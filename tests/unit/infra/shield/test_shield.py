@@ -68,6 +68,12 @@ def shields() -> Iterator[Deployment]:
         yield deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
 
 
+def test_another_machine_type_replaces_the_machine_as_it_would_stop_in_place(shields: Deployment) -> None:
+    # Pulumi's provider stops an instance to change its type, which empties the cache. A replacement takes the clients
+    # over only when it serves, and before the next machine of its region is replaced.
+    assert all("instanceType" in machine.replaced_for for machine in shields.of(aws.ec2.Instance).values())
+
+
 def test_each_machine_has_its_address_and_boots_the_user_data_of_its_region(shields: Deployment) -> None:
     role = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
     addresses = shields.outputs[REGION]

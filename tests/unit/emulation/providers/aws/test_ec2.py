@@ -11,6 +11,7 @@ import pytest
 
 from emulation.providers.aws import functions
 from emulation.providers.aws.clients import client
+from emulation.providers.handler import CloudError
 from tests.support.aws_handlers import REGION, create, gone, handler
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
@@ -89,6 +90,10 @@ def test_a_machine_is_what_its_inputs_say() -> None:
     assert seen["PublicIpAddress"] == address.outputs["publicIp"]
     data = ec2.describe_instance_attribute(InstanceId=machine.id, Attribute="userData")["UserData"]["Value"]
     assert base64.b64decode(data) == b"#cloud-config\n"
+    larger = {**machine.outputs, "instanceType": "i4i.xlarge"}
+    with pytest.raises(CloudError, match="stops no machine to change instanceType"):
+        handler(aws.ec2.Instance).update(machine.id, machine.outputs, larger)
+    assert "instanceType" not in handler(aws.ec2.Instance).replace_on
     assert gone(aws.ec2.Eip, address)
     assert gone(aws.ec2.Instance, machine)
 

@@ -58,6 +58,32 @@ def test_a_subnet_without_a_network_is_refused(cloud: httpx.Client) -> None:
         handler(cloud, gcp.compute.Subnetwork).create(subnetwork("projects/unit/global/networks/nowhere"))
 
 
+def test_a_machine_that_runs_keeps_its_type_and_its_identity(cloud: httpx.Client) -> None:
+    network = handler(cloud, gcp.compute.Network).create(NETWORK)
+    subnet = handler(cloud, gcp.compute.Subnetwork).create(subnetwork(network.id))
+    machines = handler(cloud, gcp.compute.Instance)
+    disk = {"image": "ubuntu-os-cloud/ubuntu-2404-lts-amd64", "size": 16, "type": "pd-ssd"}
+    inputs: Properties = {
+        "project": PROJECT,
+        "zone": "us-east1-b",
+        "name": "machine",
+        "machineType": "n2-standard-2",
+        "bootDisk": {"initializeParams": disk},
+        "networkInterfaces": [{"subnetwork": subnet.id}],
+        "serviceAccount": {"email": "a@unit.iam.gserviceaccount.com", "scopes": ["cloud-platform"]},
+    }
+    machine = machines.create(inputs)
+    changes: Properties = {
+        "machineType": "n2-standard-4",
+        "serviceAccount": {"email": "b@x", "scopes": ["cloud-platform"]},
+    }
+    assert changes.keys().isdisjoint(machines.replace_on)
+    for name, value in changes.items():
+        with pytest.raises(CloudError, match="allow_stopping_for_update"):
+            machines.update(machine.id, machine.outputs, {**inputs, name: value})
+    machines.update(machine.id, machine.outputs, {**inputs, "labels": {"owner": "platform"}})
+
+
 def test_names_are_unique_and_checked(cloud: httpx.Client) -> None:
     networks = handler(cloud, gcp.compute.Network)
     networks.create(NETWORK)
