@@ -4,7 +4,7 @@ locked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
@@ -83,9 +83,7 @@ def grants_not_public(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Deny s3:* to * where aws:SecureTransport is false, in the bucket's policy",
 )
 def tls_only(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    policies = of_bucket(bucket, _S3_POLICY, stack)
-    if not any(denies_plain_text(statements(policy.props.get("policy"))) for policy in policies):
-        yield "no policy of the bucket denies plain HTTP"
+    yield from _policies_without(denies_plain_text, "plain HTTP", bucket, stack)
 
 
 @whole_stack(
@@ -211,9 +209,20 @@ def object_lock_enabled(bucket: PolicyResource, stack: StackValidationArgs) -> I
     fix="Deny s3:* to * where s3:TlsVersion is less than 1.2, in the bucket's policy",
 )
 def old_tls_refused(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    policies = of_bucket(bucket, _S3_POLICY, stack)
-    if not any(denies_tls_below_1_2(statements(policy.props.get("policy"))) for policy in policies):
-        yield "no policy of the bucket denies old TLS"
+    yield from _policies_without(denies_tls_below_1_2, "old TLS", bucket, stack)
+
+
+def _policies_without(
+    denies: Callable[[Iterable[Properties]], bool], what: str, bucket: PolicyResource, stack: StackValidationArgs
+) -> Iterator[str]:
+    """Yields a finding if a bucket can end up with a policy that does not deny `what`. A bucket has one policy, and
+    each write replaces it (Amazon S3 API Reference, "PutBucketPolicy"). Every policy of the stack must therefore deny.
+    """
+    found = [denies(statements(policy.props.get("policy"))) for policy in of_bucket(bucket, _S3_POLICY, stack)]
+    if not any(found):
+        yield f"no policy of the bucket denies {what}"
+    elif not all(found):
+        yield f"one of its policies does not deny {what}, and the bucket keeps only the policy that is written last"
 
 
 @whole_stack(

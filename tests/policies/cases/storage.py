@@ -131,6 +131,21 @@ CASES = [
     Case(
         "aws-s3-bucket-tls-only", [PRIMARY, bucket_setting(PRIMARY, "BucketPolicy", {"policy": document(DENY_PLAIN)})]
     ),
+    *[
+        Case(
+            f"aws-s3-bucket-{policy}",
+            [
+                PRIMARY,
+                bucket_setting(PRIMARY, "BucketPolicy", {"policy": document(denial)}),
+                bucket_setting(PRIMARY, "BucketPolicy", {"policy": document(allow({"AWS": "arn:aws:iam::1:role/x"}))}),
+            ],
+            "the policy that is written last",
+        )
+        for policy, denial in (
+            ("tls-only", DENY_PLAIN),
+            ("old-tls-refused", {**DENY_PLAIN, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}}),
+        )
+    ],
     Case("aws-s3-bucket-encrypted", [PRIMARY], "no encryption configuration belongs to the bucket"),
     Case(
         "aws-s3-bucket-encrypted",
