@@ -220,14 +220,18 @@ def _written_namespaces(stack: StackValidationArgs) -> Iterator[str]:
     of={SCRIPT},
     severity=Severity.MEDIUM,
     control=well_architected("SEC04-BP01"),
-    fix='Set observability to {"enabled": true}',
+    fix='Set observability to {"enabled": true}, and leave its logs out',
 )
 def logs_enabled(args: ResourceValidationArgs) -> Iterator[str]:
     observability = part(args.props, "observability")
-    if observability.get("enabled") is not True:
+    logs = part(observability, "logs")
+    if observability.get("enabled") is not True or logs.get("enabled") is False:
         yield "observability is not enabled"
-    elif observability.get("headSamplingRate") == 0:
+    elif 0 in (observability.get("headSamplingRate"), logs.get("headSamplingRate")):
         yield "head_sampling_rate is 0"
+    for name in ("invocationLogs", "persist"):
+        if logs.get(name) is False:
+            yield f"{name} is false"
 
 
 def fallback_origins(stack: StackValidationArgs) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import nist, our_design
-from policies.framework.declare import each_resource, known, part, parts, setting, whole_stack
+from policies.framework.declare import each_resource, known, part, parts, setting, texts, whole_stack
 from policies.framework.kinds import all_of
 from policies.framework.relations import refers_to
 from policies.rules.edge import CUSTOM_HOSTNAME, ROUTE, SCRIPT
@@ -26,7 +26,7 @@ _AUTHORIZED = our_design("authorization comes before any cache look-up")
     of={SCRIPT},
     severity=Severity.CRITICAL,
     control=_AUTHORIZED,
-    fix="Set cache.enabled of the export `default` to false, and leave tail_consumers out",
+    fix="Set cache.enabled of the export `default` to false, and leave tail_consumers, assets and destinations out",
 )
 def authorization_not_cached(args: ResourceValidationArgs) -> Iterator[str]:
     entry = part(part(args.props, "exports"), "default")
@@ -34,6 +34,12 @@ def authorization_not_cached(args: ResourceValidationArgs) -> Iterator[str]:
         yield "answers of the entry point are cached"
     for consumer in parts(args.props, "tailConsumers"):
         yield f"the worker {consumer.get('service')} receives its requests"
+    for name in ("logs", "traces"):
+        for destination in texts(part(part(args.props, "observability"), name).get("destinations")):
+            yield f"{destination} receives its {name}"
+    # By default, Cloudflare answers a request for the path of an asset itself (Workers, "Static Assets").
+    if args.props.get("assets") and part(part(args.props, "assets"), "config").get("runWorkerFirst") is not True:
+        yield "Cloudflare serves its assets without the worker"
 
 
 @whole_stack(

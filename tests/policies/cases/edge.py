@@ -161,5 +161,18 @@ CASES = [
     ],
     Case("cloudflare-zone-tls-strict", [hostname(), *tls()]),
     Case("cloudflare-workers-logs-enabled", [resource(SCRIPT, {})], "observability is not enabled"),
+    *[
+        Case(
+            "cloudflare-workers-logs-enabled",
+            [resource(SCRIPT, {"observability": {"enabled": True, "logs": logs}})],
+            says,
+        )
+        for logs, says in (
+            ({"enabled": False}, "observability is not enabled"),
+            ({"enabled": True, "headSamplingRate": 0}, "head_sampling_rate is 0"),
+            ({"enabled": True, "invocationLogs": False}, "invocationLogs is false"),
+            ({"enabled": True, "persist": False}, "persist is false"),
+        )
+    ],
     Case("cloudflare-workers-logs-enabled", [resource(SCRIPT, {"observability": {"enabled": True}})]),
 ]

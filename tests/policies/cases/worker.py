@@ -39,7 +39,17 @@ WORKER = resource(SCRIPT, {"scriptName": "edge"})
 CASES = [
     Case(CACHE, [exporting(True)], "answers of the entry point are cached"),
     Case(CACHE, [resource(SCRIPT, {"tailConsumers": [{"service": "other"}]})], "the worker other receives"),
+    *[
+        Case(
+            CACHE,
+            [resource(SCRIPT, {"observability": {name: {"destinations": ["other"]}}})],
+            f"other receives its {name}",
+        )
+        for name in ("logs", "traces")
+    ],
+    Case(CACHE, [resource(SCRIPT, {"assets": {"directory": "dist"}})], "without the worker"),
     Case(CACHE, [exporting(False), resource(SCRIPT, {})]),
+    Case(CACHE, [resource(SCRIPT, {"assets": {"directory": "dist", "config": {"runWorkerFirst": True}}})]),
     Case(API, [OWN_URL, asking("https://other.example/")], "METADATA_API is https://other.example/"),
     Case(API, [OWN_URL, asking("http://api.example/")], "METADATA_API is http://api.example/"),
     Case(API, [OWN_URL, asking("https://api.example"), resource(SCRIPT, {})]),
