@@ -45,6 +45,12 @@ class Exemption(BaseModel):
     def __str__(self) -> str:
         return f"the exemption from {self.policy} for {self.resource}"
 
+    def matches_everything(self, urn: str) -> bool:
+        """Returns whether the pattern names no type and no name, so that it matches every resource of the stack that
+        `urn` belongs to.
+        """
+        return fnmatchcase(f"{'::'.join(urn.split('::')[:2])}::-::-", self.resource)
+
 
 @dataclass
 class Exemptions:
@@ -68,7 +74,8 @@ class Exemptions:
         if policy in (VALID, REPORTED):
             return False
         for each in self.listed:
-            if each.policy == policy and each.expires >= today() and fnmatchcase(urn, each.resource):
+            applies = each.expires >= today() and not each.matches_everything(urn)
+            if each.policy == policy and applies and fnmatchcase(urn, each.resource):
                 self.covered.setdefault(each, []).append(finding)
                 return True
         return False

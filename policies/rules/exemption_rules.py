@@ -33,9 +33,12 @@ def policies(names: Collection[str], renamed: Mapping[str, str]) -> list[Policy]
         config={"days": {"type": "integer", "minimum": 1, "default": _LONGEST_DAYS}},
     )
     def valid(stack: StackValidationArgs) -> Iterator[str]:
-        found = exemptions_at(urn_of_stack(stack))
+        urn = urn_of_stack(stack)
+        found = exemptions_at(urn)
         yield from found.problems
         for each in found.listed:
+            if each.matches_everything(urn):
+                yield f"{each} would match everything; name a part of the resource's type or name"
             unknown = unknown_names([each.policy], {*names, VALID, REPORTED}, renamed)
             yield from (f"{each}: {problem}" for problem in unknown)
             yield from _problems(each, int(setting(stack, "days", _LONGEST_DAYS)))

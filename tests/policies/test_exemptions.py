@@ -42,8 +42,11 @@ def test_a_policy_about_single_resources_can_have_exemptions(write_exemptions: W
     assert "m6i.large has no NVMe disk" in reported(machine)[0]
 
 
-def test_an_expired_exemption_covers_nothing(write_exemptions: WriteExemptions) -> None:
-    write_exemptions(exemption(expires="2026-11-23"))
+@pytest.mark.parametrize("changes", [{"expires": "2026-11-23"}, {"resource": "'urn:pulumi:*'"}])
+def test_an_exemption_that_has_expired_or_matches_everything_covers_nothing(
+    write_exemptions: WriteExemptions, changes: dict[str, str]
+) -> None:
+    write_exemptions(exemption(**changes))
     assert findings("multi-bucket-versioned", [PRIMARY])
 
 

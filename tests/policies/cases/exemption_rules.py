@@ -54,6 +54,10 @@ CASES = [
         "stack-exemptions-valid", [PRIMARY], "reason: string should have at least 20", exemptions=exemption(reason="so")
     ),
     Case("stack-exemptions-valid", [PRIMARY], "'**' would match everything", exemptions=exemption(resource="'**'")),
+    *[
+        Case("stack-exemptions-valid", [PRIMARY], "would match everything", exemptions=exemption(resource=pattern))
+        for pattern in ("'urn:pulumi:*'", "'*::artifact-edge::*'")
+    ],
     Case("stack-exemptions-valid", [PRIMARY], "entry 1: because: extra inputs", exemptions=exemption(because="x")),
     Case("stack-exemptions-valid", [PRIMARY], "unit.yaml is not a list", exemptions="policy: x"),
     Case("stack-exemptions-valid", [PRIMARY], "unit.yaml is not YAML", exemptions="- {policy"),
