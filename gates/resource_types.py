@@ -106,6 +106,20 @@ CLIENT_FACING = RECORDS | BALANCERS | CERTIFICATES | ENTRANCES
 # cache.
 NODES = frozenset({"aws:ec2/instance:Instance", "gcp:compute/instance:Instance"})
 
-# Inputs of a machine that can be changed in place only while the machine is stopped. The machine's local NVMe disks are
-# empty afterwards (EC2 User Guide, "Instance store data persistence"; Compute Engine, "About Local SSD disks").
-STOPPED_FOR = frozenset({"instanceType", "machineType"})
+# Inputs of a machine that can be changed in place only while the machine is stopped. Pulumi's providers stop it
+# (hashicorp/terraform-provider-aws, `ec2_instance.go`; hashicorp/terraform-provider-google,
+# `resource_compute_instance.go`). The machine's local NVMe disks are empty afterwards (EC2 User Guide, "Instance store
+# data persistence"; Compute Engine, "About Local SSD disks").
+STOPPED_FOR = frozenset(
+    {
+        "advancedMachineFeatures",
+        "enableDisplay",
+        "instanceType",
+        "machineType",
+        "minCpuPlatform",
+        "serviceAccount",
+        "shieldedInstanceConfig",
+        "userData",
+        "userDataBase64",
+    }
+)

@@ -57,7 +57,7 @@ def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     records = [
         one
         for one in plan.of(RECORDS)
-        if (not names or str(one.resource.inputs.get("name")) in names)
+        if (not names or host_of(one.resource) in names)
         and (one.destructive or (one.action == "update" and _LEADS.intersection(one.keys)))
     ]
     if certificates and records:

@@ -50,9 +50,10 @@ def leading(node_name: str, op: str = "same") -> Any:
 SERVED = step("same", ROUTE, "edge", new={"pattern": "packages.example.com/*"})
 
 
-def test_certificate_and_dns_do_not_change_together() -> None:
+@pytest.mark.parametrize("host", ["packages.example.com", "packages.example.com."])
+def test_certificate_and_dns_do_not_change_together(host: str) -> None:
     certificate = step("replace", CERTIFICATE, "edge", keys=["domainName"])
-    assert broken(plan(SERVED, certificate, record("replace", "eu", "edge.example.net"))) == [
+    assert broken(plan(SERVED, certificate, record("replace", "eu", "edge.example.net", host=host))) == [
         "certificate-and-dns: Certificate edge and Record eu change in one apply"
     ]
     assert broken(plan(SERVED, certificate, record("same", "eu", "edge.example.net"))) == []
@@ -131,10 +132,11 @@ def test_not_all_machines_of_a_region_are_replaced_at_once() -> None:
     assert broken(plan(node("replace", "eu-0"), node("same", "eu-1"), node("same", "eu-2"), *others)) == []
 
 
-def test_a_machine_that_is_stopped_for_a_change_loses_its_cache_too() -> None:
-    grown = [step("update", NODE, f"eu-{number}", new={"region": "eu"}, keys=["instanceType"]) for number in range(2)]
+@pytest.mark.parametrize("changed", ["instanceType", "userDataBase64", "serviceAccount"])
+def test_a_machine_that_is_stopped_for_a_change_loses_its_cache_too(changed: str) -> None:
+    stopped = [step("update", NODE, f"eu-{number}", new={"region": "eu"}, keys=[changed]) for number in range(2)]
     tagged = [step("update", NODE, f"eu-{number}", new={"region": "eu"}, keys=["tags"]) for number in range(2)]
-    assert "rotation: 2 of 2 machines of eu are replaced at once; the limit is 1" in broken(plan(*grown))
+    assert "rotation: 2 of 2 machines of eu are replaced at once; the limit is 1" in broken(plan(*stopped))
     assert broken(plan(*tagged)) == []
 
 
