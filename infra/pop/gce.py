@@ -19,6 +19,9 @@ from infra.pop.google_balancer import BalancedMachine
 # firewall rules").
 _ALLOWED = 1000
 _DENIED = 65534
+# The port of the mirrors from which Ubuntu's images on Compute Engine install packages, such as
+# http://europe-west4.gce.archive.ubuntu.com. The mirrors have no fixed addresses. apt checks the packages' signatures.
+_UBUNTU_MIRRORS = "80"
 # The position of the first machine's address in the subnet. Google Cloud reserves the first two addresses and the last
 # two of a subnet (VPC, "Subnets", "Unusable addresses in IPv4 subnet ranges").
 _FIRST_ADDRESS = 10
@@ -48,8 +51,8 @@ class GcePop(pulumi.ComponentResource):
     """PoP machines with Ubuntu on Compute Engine. Everyone can connect to their HTTPS port, and no one to any other
     port. `machines` are the machines, as a load balancer needs them.
 
-    The machines can connect to shields (regional caches) and to HTTPS only. The metadata server and its time service
-    need no rule (VPC, "VPC firewall rules", "Always allowed traffic").
+    The machines can connect to shields (regional caches), to HTTPS, and to HTTP for packages. The metadata server and
+    its time service need no rule (VPC, "VPC firewall rules", "Always allowed traffic").
     """
 
     machines: Sequence[BalancedMachine]
@@ -77,6 +80,7 @@ class GcePop(pulumi.ComponentResource):
         shields = pulumi.Output.all(*self._args.shield_addresses).apply(lambda known: [f"{each}/32" for each in known])
         https, edge = str(self._ports.https), str(EDGE_PORT)
         self._outgoing("https", _ALLOWED, EVERYONE, allows=[{"protocol": "tcp", "ports": [https]}])
+        self._outgoing("packages", _ALLOWED, EVERYONE, allows=[{"protocol": "tcp", "ports": [_UBUNTU_MIRRORS]}])
         self._outgoing("shields", _ALLOWED, shields, allows=[{"protocol": "tcp", "ports": [edge]}])
         self._outgoing("nothing", _DENIED, EVERYONE, denies=[{"protocol": "all"}])
 

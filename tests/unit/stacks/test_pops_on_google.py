@@ -51,7 +51,7 @@ def test_each_machine_has_its_own_address_before_it_boots() -> None:
     assert [machines()[name].inputs["zone"] for name in NODES] == ["europe-west4-b", "europe-west4-c"]
 
 
-def test_everyone_reaches_the_https_port_and_pops_reach_shields_and_https_only() -> None:
+def test_everyone_reaches_the_https_port_and_pops_reach_shields_https_and_little_else() -> None:
     clients = firewall("clients")
     assert (clients["direction"], clients["sourceRanges"]) == ("INGRESS", ["0.0.0.0/0"])
     assert clients["allows"] == [{"protocol": "tcp", "ports": ["443"]}]
@@ -64,6 +64,13 @@ def test_everyone_reaches_the_https_port_and_pops_reach_shields_and_https_only()
     assert https["priority"] == shields["priority"] < nothing["priority"]
     networks = {machines()[name].inputs["networkInterfaces"][0]["subnetwork"] for name in NODES}
     assert len(networks) == 1 and networks.isdisjoint({"default"})
+
+
+def test_machines_reach_the_mirrors_of_ubuntu_which_have_no_https() -> None:
+    packages = firewall("to-packages")
+    assert (packages["direction"], packages["allows"]) == ("EGRESS", [{"protocol": "tcp", "ports": ["80"]}])
+    assert packages["destinationRanges"] == ["0.0.0.0/0"]
+    assert packages["priority"] < firewall("to-nothing")["priority"]
 
 
 def test_shields_admit_the_addresses_of_pops_on_both_clouds() -> None:
