@@ -167,6 +167,16 @@ def test_listeners_and_clients_use_the_machines_address(place: Place) -> None:
     assert first.split(" ")[3:] == [f"8443:ssl:{bound}", f"8080:{bound}", f"9001:{bound}"]
 
 
+def test_traffic_server_asks_the_sandboxs_name_server_and_has_one_disk_thread(place: Place) -> None:
+    lines = substituted("/etc/artifact-edge/records.config", "CONFIG a INT 1\n", place).splitlines()
+    assert lines == [
+        "CONFIG a INT 1",
+        "CONFIG proxy.config.dns.nameservers STRING 127.9.0.53:5353",
+        "CONFIG proxy.config.dns.resolv_conf STRING /dev/null",
+        "CONFIG proxy.config.cache.threads_per_disk INT 1",
+    ]
+
+
 def test_each_substitution_has_a_reason() -> None:
     assert len({rule.why for rule in SUBSTITUTIONS}) == len(SUBSTITUTIONS)
 
