@@ -53,7 +53,8 @@ def test_the_gate_reports_the_findings_of_a_change(sandbox: TemporarySandbox, ch
     assert rules_broken(read_plan(changes.plan_of(sandbox, change)), LIMITS) == broken
 
 
-@pytest.mark.parametrize("change", [pytest.param("bigger_machines", marks=pytest.mark.nightly), "no_shields_in_europe"])
+@pytest.mark.nightly
+@pytest.mark.parametrize("change", ["bigger_machines", "no_shields_in_europe"])
 def test_each_suggested_apply_is_accepted_and_together_they_are_complete(
     sandbox: TemporarySandbox, change: str
 ) -> None:
