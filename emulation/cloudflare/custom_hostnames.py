@@ -4,7 +4,8 @@ domain, and the zone serves it.
 A hostname is pending until public DNS proves who controls the hostname. The hostname's certificate is pending until the
 domain's owner has delegated the validation of the certificate (Cloudflare for SaaS, "Hostname validation" and
 "Delegated domain control validation (DCV)"). Cloudflare repeats its look-ups for minutes; the emulation queries DNS
-each time a hostname is read.
+each time a hostname is read. The API describes the TXT record that proves control only while the hostname is pending
+(cloudflare/terraform-provider-cloudflare, issues 1197 and 1466).
 """
 
 from __future__ import annotations
@@ -161,19 +162,18 @@ def _certificate(given: Json) -> Json:
 
 
 def _looked_up(store: StateStore, zone: str, hostname: Json, resolve: Resolver, converge: Callable[[], None]) -> Json:
-    """Looks up the DNS records that a pending custom hostname still needs, and returns the hostname with its new state.
-    If the state has changed, the PoPs start or stop serving the hostname.
+    """Looks up the DNS records that a pending custom hostname still needs, and returns what the API shows of the
+    hostname with its new state. If the state has changed, the PoPs start or stop serving the hostname.
     """
     ssl = hostname["ssl"]
     status = "active" if hostname["status"] == "active" or _owned(store, zone, hostname, resolve) else "pending"
     issued = "active" if ssl["status"] == "active" or _delegated(zone, hostname, resolve) else "pending_validation"
-    if (status, issued) == (hostname["status"], ssl["status"]):
-        return hostname
     errors: list[str] = [] if status == "active" else hostname["verification_errors"]
     current: Json = {**hostname, "status": status, "verification_errors": errors, "ssl": {**ssl, "status": issued}}
-    store.put("hostname", zone, hostname["id"], current)
-    converge()
-    return current
+    if current != hostname:
+        store.put("hostname", zone, hostname["id"], current)
+        converge()
+    return {name: value for name, value in current.items() if status == "pending" or name != "ownership_verification"}
 
 
 def _owned(store: StateStore, zone: str, hostname: Json, resolve: Resolver) -> bool:

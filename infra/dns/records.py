@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -230,4 +231,16 @@ def latency_record(
         latency_routing_policies=[{"region": record.region}],
         health_check_id=record.check.id,
         opts=opts,
+    )
+
+
+def value_in_zone(
+    zone_id: pulumi.Input[str], name: str, type: str, opts: pulumi.InvokeOutputOptions
+) -> pulumi.Output[str]:
+    """Returns the value of a DNS record that the zone has now, without quotation marks. Returns an empty string if the
+    zone has no such record.
+    """
+    found = aws.route53.get_records_output(zone_id=zone_id, name_regex=rf"^{re.escape(name)}\.$", opts=opts)
+    return found.resource_record_sets.apply(
+        lambda sets: next((each.resource_records[0].value.strip('"') for each in sets or () if each.type == type), "")
     )

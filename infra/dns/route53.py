@@ -22,10 +22,16 @@ from infra.dns.records import (
     http_check,
     https_check,
     latency_record,
+    value_in_zone,
     weighted_record,
 )
+from infra.edge import ValidationRecord
 from infra.observability import CloudWatchAlarm
 from infra.shield import Node, host
+
+# The value of a validation record that somebody has deleted after the edge network validated the hostname. The network
+# no longer reads the record.
+_VALIDATED = "validated"
 
 
 class Dns(pulumi.ComponentResource):
@@ -103,11 +109,25 @@ class Dns(pulumi.ComponentResource):
                 name=record.name,
                 type=record.type,
                 ttl=TTL_SECONDS,
-                records=[record.value],
+                records=[self._validation_value(record)],
                 opts=self._child,
             )
             for record in self._args.edge.validation_records
         ]
+
+    def _validation_value(self, record: ValidationRecord) -> pulumi.Output[str]:
+        """Returns the value of a validation record. If the edge network no longer says which value it expects, returns
+        the value that the record has in the zone.
+        """
+        opts = pulumi.InvokeOutputOptions(parent=self)
+
+        def value(known: Sequence[str]) -> str | pulumi.Output[str]:
+            expected, zone_id = known
+            return expected or value_in_zone(zone_id, record.name, record.type, opts).apply(
+                lambda present: present or _VALIDATED
+            )
+
+        return pulumi.Output.all(record.value, self._zone.zone_id).apply(value)
 
     def _node_record(self, node: Node) -> aws.route53.HealthCheck:
         """Creates the DNS record and the health check of one shield machine (a regional cache). Returns the health

@@ -148,6 +148,9 @@ class EdgeArgs:
 class ValidationRecord:
     """A DNS record with which Cloudflare validates the hostname that clients connect to, or the hostname's certificate.
     `purpose` becomes the name of the record's Pulumi resource.
+
+    `value` is an empty string if Cloudflare has validated the hostname and no longer says which value it expects. The
+    record then keeps the value that it has in DNS.
     """
 
     purpose: str

@@ -184,7 +184,9 @@ class Edge(pulumi.ComponentResource):
         delegation = cloudflare.get_dcv_delegation_output(zone_id=self.zone_id)
         challenge = pulumi.Output.concat(self._hostname, ".", delegation.uuid, ".dcv.cloudflare.com")
         verification: pulumi.Output[Any] = self._custom_hostname.ownership_verification
-        ownership: pulumi.Output[str] = verification.apply(lambda record: record.value)
+        # After the validation, Cloudflare's API no longer describes the record, so a refresh removes it from the state
+        # (cloudflare/terraform-provider-cloudflare, issues 1197 and 1466).
+        ownership: pulumi.Output[str] = verification.apply(lambda record: (record and record.value) or "")
         return [
             ValidationRecord("edge-ownership", f"_cf-custom-hostname.{self._hostname}", "TXT", ownership),
             ValidationRecord("edge-certificate", f"_acme-challenge.{self._hostname}", "CNAME", challenge),

@@ -69,6 +69,7 @@ def functions() -> Iterable[Function]:
         ec2.ManagedPrefixList(),
         ec2.IpRanges(),
         iam.CallerIdentity(),
+        route53.Records(),
         secretsmanager.SecretVersion(),
         ssm.ParametersByPath(),
     ]

@@ -4,13 +4,14 @@ health checks.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 import pulumi_aws as aws
 
-from emulation.providers.aws.clients import removed_tags, tag_list, tags_of
+from emulation.providers.aws.clients import client, removed_tags, tag_list, tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
@@ -52,6 +53,30 @@ def handlers() -> list[Handler]:
             replace_on=frozenset({"type", "requestInterval"}),
         ),
     ]
+
+
+class Records:
+    """Serves the Pulumi data source `aws:route53/getRecords:getRecords`, which lists the records of a zone whose names
+    match a regular expression. The emulation returns their names, types and values.
+    """
+
+    token = "aws:route53/getRecords:getRecords"  # noqa: S105  a type token
+
+    def invoke(self, arguments: Properties) -> Properties:
+        pages = (
+            client("route53", {}).get_paginator("list_resource_record_sets").paginate(HostedZoneId=arguments["zoneId"])
+        )
+        sets = [each for page in pages for each in page["ResourceRecordSets"]]
+        found = [
+            {
+                "name": each["Name"],
+                "type": each["Type"],
+                "resourceRecords": [{"value": record["Value"]} for record in each.get("ResourceRecords", [])],
+            }
+            for each in sets
+            if re.search(arguments["nameRegex"], each["Name"])
+        ]
+        return {**arguments, "resourceRecordSets": found}
 
 
 def _make_zone(route53: Api, inputs: Properties) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 import pytest
 
 from contract.regions import REGIONS, latency_regions, nearest_first
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
 from infra.dns import DnsArgs
+from infra.dns.records import value_in_zone
 from infra.dns.route53 import Dns
 from infra.shield import Node
 from tests.support.edge_name import HOSTNAME, EdgeOnCloudflare
@@ -69,6 +72,33 @@ def test_the_zone_proves_to_the_edge_network_who_controls_the_hostname() -> None
     found = records()
     assert found[f"_cf-custom-hostname.{HOSTNAME}", None]["ResourceRecords"] == [{"Value": '"proof"'}]
     assert found[f"_acme-challenge.{HOSTNAME}", None]["ResourceRecords"] == [{"Value": "x.dcv.cloudflare.com"}]
+
+
+@pytest.mark.usefixtures("aws_cloud")
+@pytest.mark.parametrize(("present", "value"), [({"TXT": '"proof"', "A": "192.0.2.1"}, "proof"), ({}, "")])
+def test_a_record_keeps_its_value_when_the_edge_network_no_longer_says_which_it_expects(
+    present: dict[str, str], value: str
+) -> None:
+    route53, name = client("route53"), f"_cf-custom-hostname.{HOSTNAME}"
+    zone = route53.create_hosted_zone(Name="artifact-edge.test", CallerReference="1")["HostedZone"]["Id"]
+    for kind, text in present.items():
+        record: Any = {"Name": name, "Type": kind, "TTL": 30, "ResourceRecords": [{"Value": text}]}
+        batch: Any = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+        route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+
+    def program() -> None:
+        pulumi.export("value", value_in_zone(zone, name, "TXT", pulumi.InvokeOutputOptions()))
+        aws.route53.Zone("any", name="example.com")
+
+    assert deploy(program, handlers(), functions()).outputs["value"] == value
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_a_validated_hostname_keeps_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    ownership, delegation = EdgeOnCloudflare.validation_records
+    validated = (dataclasses.replace(ownership, value=""), delegation)
+    monkeypatch.setattr(EdgeOnCloudflare, "validation_records", validated)
+    assert records()[ownership.name, None]["ResourceRecords"] == [{"Value": '"validated"'}]
 
 
 @pytest.mark.usefixtures("aws_cloud")

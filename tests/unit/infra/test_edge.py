@@ -209,6 +209,16 @@ def test_the_hostname_is_served_through_the_zone_and_route_53_proves_who_control
     assert (hostname.ssl.method, hostname.ssl.settings.min_tls_version) == ("txt", "1.2")
 
 
+def test_the_program_runs_after_a_refresh_of_a_hostname_that_is_active(tmp_path: Path) -> None:
+    """Cloudflare describes the TXT record that proves control only while a hostname is pending. After a refresh,
+    Pulumi's state therefore lacks the record's value.
+    """
+    account = in_process.client(tmp_path, resolve=lambda name, type: ["test.zone.test"] if type == "CNAME" else [])
+    active_zone(account, ACCOUNT, "zone.test")
+    validation = edge_on(account, tmp_path).outputs["validation"]
+    assert validation["TXT"] == ["_cf-custom-hostname.packages.example.test", ""]
+
+
 def test_a_zone_that_is_not_active_stops_the_program_with_the_way_out(tmp_path: Path) -> None:
     account = in_process.client(tmp_path)
     account.zones.create(account={"id": ACCOUNT}, name="zone.test", type="full")

@@ -66,6 +66,14 @@ def test_a_hostname_is_pending_until_dns_proves_control_and_delegates_the_certif
     assert account.served() == [HOST]
 
 
+def test_an_active_hostname_no_longer_says_which_record_proves_control(account: Account) -> None:
+    hostname = account.create()
+    assert account.hostnames.get(hostname.id, zone_id=account.zone).ownership_verification is not None
+    account.dns[hostname.ownership_verification.name, "TXT"] = [hostname.ownership_verification.value]
+    assert account.hostnames.get(hostname.id, zone_id=account.zone).ownership_verification is None
+    assert account.hostnames.list(zone_id=account.zone).result[0].ownership_verification is None
+
+
 def test_an_alias_of_the_fallback_origin_proves_control_too(account: Account) -> None:
     account.fallback_origin("edge.zone.test")
     hostname = account.create()
