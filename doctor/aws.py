@@ -65,9 +65,9 @@ def check(stack: Stack, clients: Clients = boto3_client) -> Iterator[Finding]:
 def _machines(stack: Stack) -> dict[str, Counter[str]]:
     """Returns a mapping from each AWS region to the number of EC2 machines of each type that the stack has there."""
     found: dict[str, Counter[str]] = {}
-    on_aws = [shield for shield in stack.config.shields if shield.cloud == "aws"]
-    for machines in [*on_aws, *stack.config.pops]:
-        found.setdefault(machines.region, Counter())[machines.machine_type] += machines.nodes
+    for machines in [*stack.config.shields, *stack.config.pops]:
+        if machines.cloud == "aws":
+            found.setdefault(machines.region, Counter())[machines.machine_type] += machines.nodes
     return found
 
 

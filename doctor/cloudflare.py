@@ -9,6 +9,7 @@ from typing import Any, cast
 from cloudflare import Cloudflare, CloudflareError
 
 from doctor.finding import Finding
+from infra.edge.cloudflare import worker_script
 from infra.waf.cloudflare import PHASES, ruleset_name
 from stacks.config import Stack
 
@@ -20,7 +21,7 @@ def check(stack: Stack, client: Callable[[], Cloudflare] = Cloudflare) -> Iterat
         yield Finding("Cloudflare API token", "is missing", fix)
         return
     try:
-        status = api.user.tokens.verify().status
+        status = _status(api, stack.config.edge.account_id)
     except CloudflareError as error:
         yield Finding("Cloudflare API token", _short(error), fix)
         return
@@ -36,6 +37,16 @@ def check(stack: Stack, client: Callable[[], Cloudflare] = Cloudflare) -> Iterat
         ("Account: SSL and Certificates", lambda: api.mtls_certificates.list(account_id=account)),
     ):
         yield _readable(permission, read)
+
+
+def _status(api: Any, account: str) -> str:
+    """Returns the status of the API token. The token belongs to a user or to the account, and Cloudflare verifies both
+    kinds at different URLs (Cloudflare API Reference, "Verify Token" of users and of accounts).
+    """
+    try:
+        return api.user.tokens.verify().status
+    except CloudflareError:
+        return api.accounts.tokens.verify(account_id=account).status
 
 
 def _zone(stack: Stack, api: Any) -> Iterator[Finding]:
@@ -95,7 +106,7 @@ def _routes(stack: Stack, api: Any, zone: str) -> Iterator[Finding]:
     except CloudflareError as error:
         yield Finding(subject, _short(error), "give the token the permission `Zone: Workers Routes`")
         return
-    others = sorted({str(each.script) for each in routes} - {stack.prefix})
+    others = sorted({str(each.script) for each in routes} - {worker_script(stack.prefix)})
     if others:
         yield Finding(subject, f"the zone also serves {', '.join(others)}", "use a zone for this stack alone")
     else:

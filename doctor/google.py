@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -43,14 +44,14 @@ def get_json(url: str) -> Any:
 def needed_apis(stack: Stack) -> list[str]:
     """Returns the Google Cloud APIs that the stack's resources use. The list is empty for a stack on AWS alone."""
     config, found = stack.config, set[str]()
-    if any(shield.cloud == "gcp" for shield in config.shields):
+    if _machines(stack):
         found |= {"compute", "iam"}
     if config.blobs.store == "gcs" or config.blobs.standby:
         found |= {"storage", "cloudkms", "monitoring"}
     if config.blobs.standby:
         found |= {"storagetransfer"}
     if config.metadata.store == "spanner":
-        found |= {"spanner", "run", "storage", "iam", "monitoring", "pubsub"}
+        found |= {"spanner", "run", "storage", "cloudkms", "iam", "monitoring", "pubsub"}
     return sorted(f"{name}.googleapis.com" for name in found)
 
 
@@ -77,16 +78,28 @@ def check(stack: Stack, project: str, get: Get = get_json) -> Iterator[Finding]:
         yield from _quotas(stack, project, get)
 
 
+def _machines(stack: Stack) -> dict[str, Counter[str]]:
+    """Returns a mapping from each region of Google Cloud to the number of machines of each type that the stack has
+    there.
+    """
+    found: dict[str, Counter[str]] = {}
+    for machines in [*stack.config.shields, *stack.config.pops]:
+        if machines.cloud == "gcp":
+            found.setdefault(machines.region, Counter())[machines.machine_type] += machines.nodes
+    return found
+
+
 def _quotas(stack: Stack, project: str, get: Get) -> Iterator[Finding]:
     """Yields one finding (the result of a check) for each regional quota that limits the number of the stack's
     machines. The finding says whether the quota is large enough.
     """
-    for shield in stack.config.shields:
-        if shield.cloud == "gcp":
-            listed = get(f"{_COMPUTE}/projects/{project}/regions/{shield.region}")["quotas"]
-            quotas = {each["metric"]: each for each in listed}
-            for metric, needed in _used(shield.machine_type, shield.nodes).items():
-                yield _quota(quotas.get(metric), metric, shield.region, needed)
+    for region, machines in _machines(stack).items():
+        quotas = {each["metric"]: each for each in get(f"{_COMPUTE}/projects/{project}/regions/{region}")["quotas"]}
+        used = Counter[str]()
+        for machine_type, nodes in machines.items():
+            used.update(_used(machine_type, nodes))
+        for metric, needed in used.items():
+            yield _quota(quotas.get(metric), metric, region, needed)
 
 
 def _used(machine_type: str, nodes: int) -> dict[str, int]:

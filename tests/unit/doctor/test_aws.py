@@ -59,7 +59,7 @@ def account(aws_cloud: None) -> Iterator[Account]:
 
 def dev(**changes: Any) -> Stack:
     changed = {f"artifact-edge:{key}": json.dumps(value) for key, value in changes.items()}
-    return load("dev", {**stack_config("dev"), **changed})
+    return load("dev", {**stack_config("dev"), "gcp:project": "example-project", **changed})
 
 
 def problems(stack: Stack, account: Account) -> list[Finding]:
@@ -166,6 +166,11 @@ def test_the_machines_of_own_pops_count_in_their_region(account: Account) -> Non
     pops = [{"region": "us-east-1", "machine_type": "i4i.large", "nodes": 2}]
     (addresses,) = problems(dev(shields=shields, pops=pops), account)
     assert addresses.found == "2, and the stack uses 3"
+
+
+def test_machines_on_google_cloud_are_no_machines_on_aws(account: Account) -> None:
+    stack = dev(pops=[{"cloud": "gcp", "region": "europe-west4", "machine_type": "n2-standard-2", "nodes": 2}])
+    assert [finding.line() for finding in aws.check(stack, account.client) if "europe-west4" in finding.line()] == []
 
 
 def test_a_quota_that_the_role_may_not_read_is_no_success(account: Account) -> None:

@@ -16,6 +16,7 @@ from doctor import cloudflare
 from doctor.finding import Finding
 from emulation.cloudflare import in_process
 from emulation.cloudflare.zone_owner import active_zone
+from infra.edge.cloudflare import worker_script
 from stacks.config import Stack, load
 from tests.support.stacks import stack_config
 
@@ -65,7 +66,7 @@ def test_a_zone_of_another_account_names_that_account(api: Cloudflare) -> None:
 
 def test_a_zone_that_serves_another_script_is_a_problem(api: Cloudflare) -> None:
     zone = active_zone(api, ACCOUNT, ZONE)
-    for script in ("shop", "artifact-edge-dev"):
+    for script in ("shop", worker_script("artifact-edge-dev")):
         api.workers.scripts.update(
             script,
             account_id=ACCOUNT,
@@ -95,17 +96,38 @@ def test_a_missing_token_is_the_only_problem(monkeypatch: pytest.MonkeyPatch) ->
     assert problem.line().startswith("FAIL  Cloudflare API token: is missing; set CLOUDFLARE_API_TOKEN")
 
 
-def test_a_permission_that_the_token_lacks_is_named() -> None:
+def answering(refused: str, code: int, message: str) -> Cloudflare:
+    """Returns a client of an API that refuses paths that end with `refused`, and returns nothing for any other path."""
+
     def answer(request: httpx.Request) -> httpx.Response:
         body: dict[str, Any] = {"success": True, "errors": [], "result": [], "result_info": {}}
+        if request.url.path.endswith(refused):
+            return httpx.Response(403, json={"success": False, "errors": [{"code": code, "message": message}]})
         if request.url.path.endswith("/verify"):
             body["result"] = {"id": "1", "status": "active"}
-        if request.url.path.endswith("/namespaces"):
-            refusal = {"success": False, "errors": [{"code": 10000, "message": "Authentication error"}]}
-            return httpx.Response(403, json=refusal)
         return httpx.Response(200, json=body)
 
-    client = Cloudflare(api_token="any", http_client=httpx.Client(transport=httpx.MockTransport(answer)), max_retries=0)
-    found = [finding.line() for finding in cloudflare.check(dev(), lambda: client) if finding.is_problem]
+    return Cloudflare(api_token="any", http_client=httpx.Client(transport=httpx.MockTransport(answer)), max_retries=0)
+
+
+def test_a_token_of_the_account_is_accepted_as_one_of_a_user() -> None:
+    """Cloudflare has a separate URL that verifies tokens of accounts, and refuses them at the URL for tokens of
+    users.
+    """
+    client = answering("/user/tokens/verify", 1000, "Invalid API Token")
+    assert cloudflare_lines(client)[0] == "ok    Cloudflare API token: is active"
+
+
+def test_a_token_that_is_neither_of_a_user_nor_of_the_account_is_the_only_problem() -> None:
+    (line,) = cloudflare_lines(answering("/tokens/verify", 1000, "Invalid API Token"))
+    assert line.startswith("FAIL  Cloudflare API token: Invalid API Token; set CLOUDFLARE_API_TOKEN")
+
+
+def test_a_permission_that_the_token_lacks_is_named() -> None:
+    found = cloudflare_lines(answering("/namespaces", 10000, "Authentication error"))
     subject = "Cloudflare permission `Account: Workers KV Storage`"
     assert f"FAIL  {subject}: Authentication error; add it to the API token, with Edit" in found
+
+
+def cloudflare_lines(client: Cloudflare) -> list[str]:
+    return [finding.line() for finding in cloudflare.check(dev(), lambda: client)]

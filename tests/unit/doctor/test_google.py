@@ -5,7 +5,7 @@ deployment.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,12 +14,14 @@ from google.auth.exceptions import DefaultCredentialsError
 from doctor import google
 from doctor.finding import Finding
 from stacks.config import Stack, load
-from tests.support.stacks import ON_GOOGLE, first_up, prod_with_standby, stack_config
+from tests.support.stacks import ON_GOOGLE, PROD_WITH_BALANCER, first_up, prod_with_standby, stack_config
 
 ENABLED = {"compute.googleapis.com", "iam.googleapis.com"}
 # Maps modules of pulumi-gcp to the Google Cloud APIs that their resource types use. The type `storage/transferJob` uses
 # a different API than the rest of its module.
 APIS = {"serviceaccount": "iam", "cloudrunv2": "run", "kms": "cloudkms"}
+
+ON_AWS = [{"cloud": "aws", "region": "us-east-1", "machine_type": "i4i.2xlarge", "nodes": 1}]
 
 
 class Project:
@@ -57,6 +59,32 @@ def test_the_needed_apis_are_those_of_the_resources(changes: Any) -> None:
     types = {each.type for each in first_up("prod", changes).resources if each.type.startswith("gcp:")}
     modules = {"storagetransfer" if "transferJob" in each else each.split(":")[1].split("/")[0] for each in types}
     assert google.needed_apis(stack("prod", changes)) == sorted(f"{APIS.get(m, m)}.googleapis.com" for m in modules)
+
+
+@pytest.mark.parametrize(
+    ("changes", "apis"),
+    [
+        ({"shields": ON_AWS, "pops": PROD_WITH_BALANCER["pops"]}, ["compute", "iam"]),
+        (
+            {"shields": ON_AWS, "metadata": ON_GOOGLE["metadata"]},
+            ["cloudkms", "iam", "monitoring", "pubsub", "run", "spanner", "storage"],
+        ),
+    ],
+    ids=["own PoPs", "metadata only"],
+)
+def test_a_stack_with_little_on_google_cloud_needs_its_apis(changes: Mapping[str, Any], apis: Sequence[str]) -> None:
+    assert google.needed_apis(stack("prod", changes)) == [f"{api}.googleapis.com" for api in apis]
+
+
+def test_the_machines_of_own_pops_count_in_their_region() -> None:
+    changes = {
+        "shields": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 2}],
+        "pops": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-4", "nodes": 1}],
+    }
+    found = [
+        each for each in google.check(stack("prod", changes), "any", Project(ENABLED).get) if "quota" in each.subject
+    ]
+    assert [finding.found.partition("the stack uses ")[2] for finding in found] == ["3", "20", "1125"]
 
 
 def test_apis_that_are_not_enabled_are_named_with_the_command() -> None:
