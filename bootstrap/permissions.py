@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from contract.pops import WORKERS
 from contract.secrets import SecretName, secret_id, secret_pattern
 from contract.shields import serving_parameters
 from infra.iam import Statement, allow, secret_arn
@@ -70,12 +71,16 @@ def reading(account: str, environment: str) -> Sequence[Statement]:
     """Returns permissions to read the configuration of resources but no data: neither objects in buckets nor items in
     tables.
 
-    The environment's secrets are an exception, because Pulumi reads the edge's secrets and passes them to the edge.
+    There are two exceptions. Pulumi reads the edge's secrets and passes them to the edge. Pulumi also reads the objects
+    with the edge worker that it stores for PoPs, without permission to decrypt them: a refresh reads only their headers
+    and tags.
     """
     prefix = f"artifact-edge-{environment}"
     return [
         allow(list(_READS_WITHOUT_RESOURCE), ["*"]),
         allow(["s3:GetBucket*", "s3:Get*Configuration", "s3:ListBucket"], [f"arn:aws:s3:::{prefix}-*"]),
+        allow(["s3:GetObject", "s3:GetObjectTagging"], [f"arn:aws:s3:::{prefix}-*/{WORKERS}*"]),
+        allow(["application-autoscaling:ListTagsForResource"], _scalable_targets(account)),
         allow(["dynamodb:Describe*", "dynamodb:List*"], _tables(account, prefix)),
         allow(["iam:Get*", "iam:List*"], _identities(account, prefix)),
         allow(["acm:DescribeCertificate", "acm:GetCertificate", "acm:ListTagsForCertificate"], _certificates(account)),
@@ -116,7 +121,8 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
         allow(["dynamodb:*"], _tables(account, prefix)),
         allow(["route53:*"], ["arn:aws:route53:::*"]),
         # AWS chooses the IDs of accelerators, so an ARN does not show the environment. The condition therefore checks
-        # the accelerator's tag `environment`.
+        # the accelerator's tag `environment`. When tags change, Pulumi sends only those that change, so the condition
+        # cannot check the tags of the request.
         allow(
             [
                 "globalaccelerator:CreateEndpointGroup",
@@ -124,6 +130,7 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
                 "globalaccelerator:DeleteAccelerator",
                 "globalaccelerator:DeleteEndpointGroup",
                 "globalaccelerator:DeleteListener",
+                "globalaccelerator:TagResource",
                 "globalaccelerator:UntagResource",
                 "globalaccelerator:UpdateAccelerator",
                 "globalaccelerator:UpdateAcceleratorAttributes",
@@ -179,6 +186,11 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
                 "StringEquals": {"aws:RequestTag/environment": environment},
                 "StringEqualsIfExists": {"aws:ResourceTag/environment": environment},
             },
+        ),
+        allow(
+            ["application-autoscaling:TagResource", "application-autoscaling:UntagResource"],
+            _scalable_targets(account),
+            condition={"StringEqualsIfExists": {"aws:ResourceTag/environment": environment}},
         ),
         allow(
             ["kms:*"],
@@ -311,7 +323,7 @@ def _without_resource(account: str, environment: str) -> Sequence[Statement]:
             ],
             # The ARN of a scalable target contains no name, only an ID that AWS chooses. The permission therefore
             # covers all scalable targets of DynamoDB tables in the account.
-            [f"arn:aws:application-autoscaling:*:{account}:scalable-target/*"],
+            _scalable_targets(account),
             condition={"StringEquals": {"application-autoscaling:service-namespace": "dynamodb"}},
         ),
         allow(
@@ -328,6 +340,10 @@ def _tables(account: str, prefix: str) -> list[str]:
 
 def _certificates(account: str) -> list[str]:
     return [f"arn:aws:acm:*:{account}:certificate/*"]
+
+
+def _scalable_targets(account: str) -> list[str]:
+    return [f"arn:aws:application-autoscaling:*:{account}:scalable-target/*"]
 
 
 def _accelerators(account: str) -> list[str]:

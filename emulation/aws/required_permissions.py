@@ -27,6 +27,7 @@ _FREE = {("sts", "GetCallerIdentity")}
 # Maps an AWS service to the IAM action that a call needs in addition if the call creates a resource with tags.
 _TAGGING = {
     "acm": "acm:AddTagsToCertificate",
+    "application-autoscaling": "application-autoscaling:TagResource",
     "cloudwatch": "cloudwatch:TagResource",
     "dynamodb": "dynamodb:TagResource",
     "ec2": "ec2:CreateTags",

@@ -19,7 +19,7 @@ def handlers() -> list[Handler]:
         Described(
             aws.appautoscaling.Target,
             "application-autoscaling",
-            make=_register,
+            make=lambda api, inputs: _register(api, inputs, Tags=inputs.get("tags", {})),
             describe=_describe_target,
             remove=lambda api, id, state: api.deregister_scalable_target(**_target_key(state)),
             change=lambda api, id, old, new: _register(api, new),
@@ -45,10 +45,10 @@ def _target_key(inputs: Properties) -> dict[str, str]:
     }
 
 
-def _register(api: Api, inputs: Properties) -> str:
-    api.register_scalable_target(
-        **_target_key(inputs), MinCapacity=inputs["minCapacity"], MaxCapacity=inputs["maxCapacity"]
-    )
+def _register(api: Api, inputs: Properties, **more: Properties) -> str:
+    """Registers a scalable target, or changes its limits. moto ignores the tags of a new target, which IAM checks."""
+    limits = {"MinCapacity": inputs["minCapacity"], "MaxCapacity": inputs["maxCapacity"]}
+    api.register_scalable_target(**_target_key(inputs), **limits, **more)
     return inputs["resourceId"]
 
 
