@@ -53,7 +53,12 @@ class AwsNetwork(pulumi.ComponentResource):
             opts=child,
         )
         zones = aws.get_availability_zones_output(
-            region=region, state="available", opts=pulumi.InvokeOutputOptions(parent=self)
+            region=region,
+            state="available",
+            # Without this filter, the list begins with the Local Zones that the account has enabled. They lack most
+            # machine types, and a Local Zone that someone enables later would replace all subnets and machines.
+            filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
+            opts=pulumi.InvokeOutputOptions(parent=self),
         )
         subnets: list[aws.ec2.Subnet] = []
         for number, addresses in enumerate(SUBNET_RANGES):

@@ -81,13 +81,33 @@ class IpRanges:
         return {**arguments, "id": "ip-ranges", "cidrBlocks": [_HEALTH_CHECKERS], "ipv6CidrBlocks": []}
 
 
+# The filter that excludes Local Zones and Wavelength Zones. An account must enable these zones before it can use them
+# (EC2 API Reference, "AvailabilityZone", `OptInStatus`).
+_NO_LOCAL_ZONES = {"name": "opt-in-status", "values": ["opt-in-not-required"]}
+
+
 class AvailabilityZones:
     """Serves the Pulumi data source `aws:index/getAvailabilityZones:getAvailabilityZones`, which lists the zones of an
-    AWS region."""
+    AWS region.
+
+    The emulated account has enabled a Local Zone in each region. The list contains this zone unless a filter excludes
+    it (Pulumi Registry, "aws.getAvailabilityZones"). Its name comes before the names of the Availability Zones.
+    """
 
     token = "aws:index/getAvailabilityZones:getAvailabilityZones"  # noqa: S105  a type token
 
     def invoke(self, arguments: Properties) -> Properties:
-        zones = client("ec2", arguments).describe_availability_zones()["AvailabilityZones"]
-        names = sorted(zone["ZoneName"] for zone in zones)
-        return {**arguments, "id": names[0][:-1], "names": names, "zoneIds": [zone["ZoneId"] for zone in zones]}
+        filters = arguments.get("filters", [])
+        if filters not in ([], [_NO_LOCAL_ZONES]):
+            raise CloudError(f"zones with the filters {filters} are not emulated (only {_NO_LOCAL_ZONES})")
+        ec2 = client("ec2", arguments)
+        known = {zone["ZoneName"]: zone["ZoneId"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]}
+        if not filters:
+            known[f"{ec2.meta.region_name}-loc-1a"] = "loc1-az1"
+        names = sorted(known)
+        return {
+            **arguments,
+            "id": ec2.meta.region_name,
+            "names": names,
+            "zoneIds": [known[name] for name in names],
+        }
