@@ -74,6 +74,15 @@ def settings() -> Settings:
         )
         if not re.fullmatch(pattern, value)
     ]
+    # The names of an environment's resources begin with `artifact-edge-<environment>-`, and the permissions of its
+    # roles cover all such names.
+    problems += [
+        f"{PROJECT}:environments: the roles of {one!r} could change the resources of {other!r}, whose names begin the "
+        f"same way; use another name, or an account of its own for one of them"
+        for one in found.environments
+        for other in found.environments
+        if other.startswith(f"{one}-")
+    ]
     if problems:
         raise pulumi.RunError("\n".join(problems))
     return found

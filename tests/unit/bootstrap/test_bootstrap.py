@@ -136,6 +136,10 @@ def test_the_program_meets_the_policies_with_its_settings() -> None:
         ({"repository_id": "*"}, "repository_id: '\\*' is not the ID of a GitHub repository, from `gh api repos/"),
         ({"environments": '["Prod"]'}, "environments: 'Prod' is not a stack's name"),
         (
+            {"environments": '["dev", "prod", "prod-eu"]'},
+            "environments: the roles of 'prod' could change the resources of 'prod-eu', whose names begin the same way",
+        ),
+        (
             {"environments": '["production"]', "google_project": "acme-edge"},
             "environments: 'production' is not a stack's name of at most 9 characters",
         ),
