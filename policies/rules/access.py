@@ -52,7 +52,7 @@ _WRITERS = [
     "serviceAccount:project-[0-9]*@storage-transfer-service.iam.gserviceaccount.com",
 ]
 # Maps the end of a role's name to the names of the secrets that the role may read. Some roles may also read an SSM
-# parameter, whose name ends with `-certificate` (docs/architecture.md, "Between the tiers").
+# parameter, whose name ends with `-certificate` (docs/contracts.md, "Between the tiers").
 _READERS: Mapping[str, Sequence[SecretName | Literal["shield-certificate", "pop-certificate"]]] = {
     "shield": ["shield", "shield-certificate"],
     "pop": ["edge", "metadata-api", "purge-signing", "pop-certificate"],

@@ -14,7 +14,7 @@ function key(path: string, accept = ""): string {
   return wanted.kind === "object" ? `${wanted.name} ${wanted.key}` : wanted.kind;
 }
 
-test("URLs map to the keys of the architecture page", () => {
+test("URLs map to the keys of the contracts page", () => {
   const install = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
   const json = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01";
   const table: [string, string, string][] = [
