@@ -61,7 +61,8 @@ def known_region(name: str, cloud: Cloud) -> None:
     if name in listed:
         return
     if cloud == "gcp":
-        raise wrong(f"{name!r} is not a Google Cloud region that we have coordinates of{did_you_mean(name, listed)}")
+        guess = did_you_mean(name, listed)
+        raise wrong(f"contract/regions.py lacks the Google Cloud region {name!r}; if it exists, add it there{guess}")
     if name in _aws_regions():
         raise wrong(f"{name!r} is an AWS region without coordinates; add it to contract/regions.py")
     raise wrong(f"{name!r} is not an AWS region{did_you_mean(name, listed)}")
