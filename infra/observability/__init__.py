@@ -5,7 +5,8 @@ A tier's component has the attribute `alarms`. A `CloudWatchAlarm` watches a met
 `CloudMonitoringAlarm` watches a metric in Cloud Monitoring. Several tiers use Cloud Run services and Pub/Sub
 subscriptions, so cloud_run_alarms.py defines the alarms on both. The programs in stacks/ pass each alarm to the
 component of its cloud: `CloudWatchObservability` (cloudwatch.py) or `CloudMonitoringObservability`
-(cloud_monitoring.py). Each alarm needs a heading in docs/operations.md.
+(cloud_monitoring.py). Each alarm names its runbook, a heading in docs/operations.md or
+docs/entitlements.md.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ def init(
     domain: Annotated[str, typer.Option(help="the stack's domain, e.g. example.com")],
     region: Region,
     replica: Annotated[
-        list[str] | None, typer.Option(help="another AWS region of the stack with shields; may be repeated")
+        list[str] | None,
+        typer.Option(help="another AWS region of the stack with shields, objects or metadata; may be repeated"),
     ] = None,
     pop_replica: Annotated[
         list[str] | None, typer.Option(help="another AWS region of the stack with own PoPs; may be repeated")

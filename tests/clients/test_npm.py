@@ -132,7 +132,7 @@ def test_an_audit_ends_with_an_error(client: NpmClient, refused: Refused) -> Non
         refused("yarn 1 asks registry.yarnpkg.com for advisories, whatever `.npmrc` says")
         return
     assert re.search(r"404|no security advisories|_NOT_EXISTS", output(done)), output(done)
-    refused("the registry keeps no advisories, and answers 404")
+    refused("the registry answers no queries about advisories (404)")
 
 
 @rows("`audit signatures`", "npm 9", "npm 10", "npm 11", "pnpm 12")
