@@ -1,7 +1,7 @@
 // Removes refused artifacts from documents. Package managers then choose among the allowed artifacts. All functions are
 // pure. A document that lists no refused artifact stays unchanged.
 
-import { eq, valid } from "@renovatebot/pep440";
+import { explain } from "@renovatebot/pep440";
 import compare from "semver/functions/rcompare";
 
 import { pythonVersion } from "./artifacts";
@@ -122,14 +122,20 @@ function filteredPage(project: string, page: Page, refusing: Refusing): Page | u
   const files = page.files.filter(({ filename }) => refusing(filename) === undefined);
   if (files.length === page.files.length) return undefined;
   if (page.versions === undefined) return { ...page, files };
-  const kept = files.map(({ filename }) => pythonVersion(project, filename));
+  const kept = new Set(files.map(({ filename }) => comparable(pythonVersion(project, filename) ?? "")));
   // PEP 700 requires that `versions` has exactly the versions of the listed files.
-  return { ...page, versions: page.versions.filter((version) => kept.some((other) => isSame(version, other))), files };
+  return { ...page, versions: page.versions.filter((version) => kept.has(comparable(version))), files };
 }
 
-function isSame(version: string, other: string | undefined): boolean {
-  if (other === undefined || valid(version) === null || valid(other) === null) return version === other;
-  return eq(version, other);
+/**
+ * Returns a text that is the same for equal Python versions, such as 1.0, 1.0.0 and v1 (PEP 440). A project can have
+ * thousands of versions, and a comparison of each version with each file would take many seconds.
+ */
+function comparable(version: string): string {
+  const parsed = explain(version);
+  if (parsed === null) return version;
+  const { epoch, release, pre, post, dev, local } = parsed;
+  return JSON.stringify([epoch, release.join(".").replace(/(?:\.0)+$/, ""), pre, post, dev, local]);
 }
 
 /**

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { beforeEach, test } from "node:test";
 
+import { filteredDocument } from "../src/filtered_documents";
 import { encodedDataSet } from "./data_sets";
 import { bearer, dataSets, edge, grant, l1Requests, miss, policies, stub } from "./edge";
 
@@ -196,6 +197,23 @@ test("refused files are missing from both pages of a Python project", async () =
   assert.deepEqual(text.match(/>acme[^<]+</g), [">acme_greeter-2.0-py3-none-any.whl<"]);
   assert.equal(html.headers.get("content-type"), "text/html; charset=utf-8");
   assert.equal(html.headers.get("content-length"), String(Buffer.byteLength(text)));
+});
+
+test("a project with thousands of versions is filtered before a client gives up, and lists exactly the versions that are left", () => {
+  const subject = { kind: "document", form: "json", ecosystem: "pypi", name: "large", index: "pypi/simple/large/index.json" } as const;
+  const versions = ["0.1.dev1", "0.9rc1", ...Array.from({ length: 2_000 }, (_, number) => `1.${number}`), "2.0", "3.0.post1", "4.0+cu118", "5.0"];
+  // filenames with other spellings of some versions: those of old sdists and of wheels
+  const spelled = new Map([["0.1.dev1", "0.1dev1"], ["0.9rc1", "0.9-c1"], ["2.0", "v2.0.0"], ["3.0.post1", "3.0-1"], ["4.0+cu118", "4.0+CU118"]]);
+  const names = versions.map((version) => `large-${spelled.get(version) ?? version}.tar.gz`);
+  const page = JSON.stringify({ versions, files: names.map((filename) => ({ filename })) });
+  const refused = new Set(["large-1.1.tar.gz", "large-5.0.tar.gz"]);
+  const rule = { name: "no", action: "deny", packages: ["*"], reason: "" } as const;
+  const before = process.cpuUsage();
+  const text = filteredDocument(subject, page, (filename) => (refused.has(filename) ? rule : undefined));
+  const { user, system } = process.cpuUsage(before);
+  const left = (JSON.parse(text) as { versions: string[] }).versions;
+  assert.deepEqual(left, versions.filter((version) => version !== "1.1" && version !== "5.0"));
+  assert.ok(user + system < 4_000_000, `${(user + system) / 1e6} s of processor time`);
 });
 
 test("a refused Python file and its metadata are 403 with the rule's name", async () => {
