@@ -110,7 +110,8 @@ async function listedRefusals(
     await answer?.body?.cancel();
     return undefined;
   }
-  const text = await answer.text();
+  const text = await answer.text().catch(() => undefined);
+  if (text === undefined) return undefined;
   const refusals = new Map(Object.entries(JSON.parse(text) as Record<string, string>));
   remember(key, { refusals, characters: text.length, until: now + FRESH_MILLISECONDS });
   return refusals;

@@ -103,7 +103,8 @@ export async function verifiedText(key: string, digest: string, what: string, re
     await answer?.body?.cancel();
     throw new Unavailable(what);
   }
-  const text = await answer.text();
+  // the promise rejects if a shield fails while it sends the object
+  const text = await answer.text().catch(() => Promise.reject(new Unavailable(what)));
   if (sha256(text) !== digest) throw new InvalidDocument("the document has another digest");
   return text;
 }

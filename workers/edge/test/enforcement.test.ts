@@ -61,7 +61,8 @@ test("the memory for lists is bounded, and the oldest list goes first", async ()
 
 test("no ruling is made while no list can be read", async () => {
   const wanted: ObjectRoute = { kind: "object", ecosystem: "npm", name: "web", key: "npm/web/-/web-1.0.0.tgz", negotiated: false };
-  const answers = [undefined, new Response(null, { status: 502 })];
+  const cut = new ReadableStream({ pull: (controller) => controller.error(new TypeError("Network connection lost.")) });
+  const answers = [undefined, new Response(null, { status: 502 }), new Response(cut)];
   for (const answer of answers) {
     const ruling = await rulingOn(wanted, { id: "other", policy, dataSet: undefined }, stored, async () => answer, 0);
     assert.equal(ruling.kind, "unknown");

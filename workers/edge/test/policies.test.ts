@@ -37,6 +37,12 @@ const read: Read = async (key) => {
   return answers.status === 200 ? new Response(text ?? null, { status: text === undefined ? 404 : 200 }) : undefined;
 };
 
+/** Emulates a shield (a regional cache) that fails while it sends an object. */
+const broken: Read = async () => {
+  const body = new ReadableStream({ pull: (controller) => controller.error(new TypeError("Network connection lost.")) });
+  return new Response(body);
+};
+
 const unknown = { document: undefined, age: Infinity };
 
 test("the newest policy is in force, and none where none was ever put", async () => {
@@ -74,6 +80,8 @@ test("while the newest policy cannot be read, the last one stays in force", asyn
   answers.status = 502;
   assert.equal((await policyInForce([newer, older], read))?.digest, older);
   assert.ok(!(await isNewestInForce([newer, older], read)));
+  assert.equal((await policyInForce([newer, older], broken))?.digest, older);
+  assert.ok(!(await isNewestInForce([newer, older], broken)));
   answers.status = 200;
   assert.equal((await policyInForce([newer, older], read))?.digest, newer);
 });
@@ -82,6 +90,7 @@ test("an isolate that can read no policy refuses to decide, instead of allowing 
   await policyInForce([], read);
   answers.status = 502;
   await assert.rejects(policyInForce([denying("a")], read), Unavailable);
+  await assert.rejects(policyInForce([denying("a")], broken), Unavailable);
   answers.status = 200;
   await assert.rejects(policyInForce([named("no policy")], read), Unavailable);
 });
