@@ -93,6 +93,18 @@ def test_validators_of_a_client_do_not_reach_the_origin(shield: Shield, validato
     assert (revalidation["if-none-match"], revalidation["if-modified-since"]) == ('"2"', LAST_MODIFIED)
 
 
+# The edge worker sends HEAD requests to shields for objects that L1 does not store.
+def test_validators_of_a_head_request_do_not_reach_the_origin(shield: Shield) -> None:
+    key, validator = "npm/head/packument.json", {"If-None-Match": '"' + "x" * 9_000 + '"'}
+    shield.cloud.put(NEAR, key, b"{}", "public, max-age=0")
+    assert shield.edge.head(key, headers=validator).status_code == 200
+    shield.edge.get(key)
+    assert shield.edge.head(key, headers=validator).status_code == 200
+    miss, _, revalidation = [headers for _, requested, headers in shield.cloud.requests if requested == key]
+    assert "if-none-match" not in miss
+    assert revalidation["if-none-match"] == '"2"'
+
+
 def test_client_without_certificate_is_refused(shield: Shield) -> None:
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{shield.url}/objects/private", verify=shield.strangers_trust, headers=EDGE)

@@ -44,10 +44,13 @@ local function ignore_range_of_stale_copy()
 end
 
 local function adapt_request_to_origin()
+  local lookup, header = ts.http.get_cache_lookup_status(), ts.server_request.header
   -- On a miss, the shield fetches the whole object and answers with the range. If the object is still arriving and the
   -- range has not arrived yet (a fresh hit), the request goes to the origin unchanged.
-  if ts.http.get_cache_lookup_status() ~= TS_LUA_CACHE_LOOKUP_HIT_FRESH then ts.server_request.header['Range'] = nil end
-  ts.server_request.header[INSTALL] = nil
+  if lookup ~= TS_LUA_CACHE_LOOKUP_HIT_FRESH then header['Range'] = nil end
+  -- After a miss, Traffic Server would send on the validators of HEAD. S3 answers 400 to long ones (origin.lua).
+  if lookup == TS_LUA_CACHE_LOOKUP_MISS then header['If-None-Match'], header['If-Modified-Since'] = nil, nil end
+  header[INSTALL] = nil
   return 0
 end
 
