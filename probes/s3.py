@@ -91,6 +91,14 @@ def _long_keys(account: AwsAccount) -> Iterator[Fact]:
         yield Fact(f"S3 answers {' '.join(map(str, expected))} to a key of {size} bytes", found == expected, str(found))
 
 
+def _long_headers(account: AwsAccount) -> Iterator[Fact]:
+    s3, bucket = account.client("s3"), account.bucket("headers", is_versioned=False)
+    for size, expected in ((4_000, (404, "NoSuchKey")), (9_000, (400, "RequestHeaderSectionTooLarge"))):
+        found = answer(s3.get_object, Bucket=bucket, Key="missing", IfNoneMatch=f'"{"x" * size}"')
+        text = f"S3 answers {' '.join(map(str, expected))} to a request with an ETag of {size} bytes"
+        yield Fact(text, found == expected, str(found))
+
+
 PROBES = (
     Probe("s3-bucket-names", 'S3 User Guide, "General purpose bucket naming rules"', _names),
     Probe("s3-replication-rules", 'S3 User Guide, "Requirements and considerations for replication"', _rules),
@@ -100,5 +108,6 @@ PROBES = (
         _conditional_copies,
     ),
     Probe("s3-long-keys", 'S3 API Reference, "Error responses"', _long_keys),
+    Probe("s3-long-headers", 'S3 API Reference, "Error responses"', _long_headers),
     Probe("s3-conditional-reads", 'Amazon S3 API Reference, "GetObject"; RFC 7232, section 6', _conditional_reads),
 )

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 _EC2_CODE = "UnauthorizedOperation"
 # The error codes that S3 sends with the status 400. The emulation sends all other refusals with 403 (S3 API
 # Reference, "Error responses").
-_BAD_REQUESTS = ("ExpiredToken", "InvalidToken", "KeyTooLongError")
+_BAD_REQUESTS = ("ExpiredToken", "InvalidToken", "KeyTooLongError", "RequestHeaderSectionTooLarge")
 
 
 def refuse(start_response: Callable[..., Any], service: str, protocol: str, code: str, message: str) -> list[bytes]:

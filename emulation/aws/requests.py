@@ -14,6 +14,7 @@ from emulation.origin_requests import Application
 
 _KEY = "emulation.s3"
 _MOST_KEY_BYTES = 1024
+_MOST_HEADER_BYTES = 8192
 _VIRTUAL_HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-][a-z0-9-]*\.?amazonaws\.com(:\d+)?$")
 
 
@@ -30,7 +31,7 @@ class S3Address:
 class S3Addresses:
     """WSGI middleware over the emulated AWS API that finds the S3 bucket and key of each request. The middleware stores
     the bucket and the key in the WSGI environ of the request, from which later middleware reads both. A request with a
-    key that is too long for S3 is refused.
+    key or a header section that is too long for S3 is refused.
     """
 
     def __init__(self, application: Application) -> None:
@@ -41,6 +42,9 @@ class S3Addresses:
         # WSGI decodes each byte of an object key to one character, so `len` counts the key's bytes.
         if len(address.key) > _MOST_KEY_BYTES:
             return refuse(start_response, "s3", "rest-xml", "KeyTooLongError", "Your key is too long")
+        if address.bucket and _header_bytes(environ) > _MOST_HEADER_BYTES:
+            message = "Your request header section exceeds the maximum allowed size."
+            return refuse(start_response, "s3", "rest-xml", "RequestHeaderSectionTooLarge", message)
         return self._application(environ, start_response)
 
 
@@ -54,6 +58,12 @@ def addressed_bucket(environ: dict[str, Any]) -> str | None:
     """Returns the S3 bucket of a request, or None if the request is not for a bucket."""
     address: S3Address = environ[_KEY]
     return address.bucket or None
+
+
+def _header_bytes(environ: dict[str, Any]) -> int:
+    """Returns the size of a request's header section, with the two separators of each header."""
+    headers = {name.removeprefix("HTTP_"): value for name, value in environ.items() if name.startswith("HTTP_")}
+    return sum(len(name) + len(": ") + len(value) + len("\r\n") for name, value in headers.items())
 
 
 def _address(environ: dict[str, Any]) -> S3Address:

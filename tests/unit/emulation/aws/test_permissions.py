@@ -243,6 +243,13 @@ def test_a_key_of_more_than_1024_bytes_is_refused(cloud: Cloud) -> None:
     assert (answer.status_code, "<Code>KeyTooLongError</Code>" in answer.text) == (400, True)
 
 
+def test_a_request_with_more_than_8192_bytes_of_headers_is_refused(cloud: Cloud) -> None:
+    url = "http://near.s3.us-east-1.amazonaws.com/k"
+    assert cloud.send("GET", url, headers={"If-None-Match": f'"{"x" * 4_000}"'}).text == "body"
+    answer = cloud.send("GET", url, headers={"If-None-Match": f'"{"x" * 9_000}"'})
+    assert (answer.status_code, "<Code>RequestHeaderSectionTooLarge</Code>" in answer.text) == (400, True)
+
+
 def test_a_session_needs_its_token_also_in_a_signed_url(cloud: Cloud) -> None:
     credentials = cloud.credentials()
     url = "http://near.s3.us-east-1.amazonaws.com/k"
