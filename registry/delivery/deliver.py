@@ -168,9 +168,15 @@ class Delivery:
         if withdrawn:
             quarantine.withdraw(self._repository, self._edge, self._origin, withdrawn)
         purged = [key for intent in intents for key in intent.stale]
-        self._edge.purge(list(dict.fromkeys([*stale, *withdrawn, *purged])))
+        entries = {each.npm_name: (each.revision, each.entry) for each in rendered if each.npm_name}
+        try:
+            self._edge.purge(list(dict.fromkeys([*stale, *withdrawn, *purged])))
+        except PurgesLimited:
+            # The outbox counts these changes as delivered. Later deliveries only send the remaining purges.
+            self._search.update(entries)
+            raise
         # The list of npm packages is written last: it is long, and clients need it only for searches.
-        self._search.update({each.npm_name: (each.revision, each.entry) for each in rendered if each.npm_name})
+        self._search.update(entries)
 
     def _render(self, partition: str, names: Collection[str]) -> _Rendered:
         """Renders the documents of a package that depend on the changed records `names`. Writes each document to the

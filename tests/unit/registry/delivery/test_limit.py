@@ -67,6 +67,7 @@ def test_a_publish_beyond_the_limit_succeeds_and_its_documents_are_purged_later(
     exhaust(network)
     assert publish_web(network, tmp_path).delayed == []
     assert network.json("npm/web/packument.json")["versions"].keys() == {"1.0.0"}
+    assert [each["name"] for each in network.json("npm/-/search.json")["packages"]] == ["web"]
     assert network.purged == []
     (left,) = network.target.delivery.outbox.pending()
     assert (left.tries, "npm/web/packument.json" in left.stale) == (0, True)
