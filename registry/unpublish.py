@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from registry import RegistryError, amend
 from registry.catalog.artifact import Artifact, Change, Fact, Known
-from registry.catalog.facts import Facts
+from registry.catalog.facts import Facts, unpublished_version
 from registry.clock import now, seconds_of
 from registry.ecosystems import images, npm, simple
 from registry.ecosystems.npm import depends_on
@@ -34,6 +34,8 @@ def unpublished(target: Target, reference: Reference, *, force: bool) -> Artifac
         _refuse_old(reference, known, names)
         _refuse_needed(target, reference, known)
     facts = [Fact(f"unpublished#{name}", {}) for name in names]
+    if reference.ecosystem == "pypi":
+        facts.append(Fact(unpublished_version(reference.version), {}))
     withdrawn = [key for name in names for key in _keys(reference, known, name)]
     return Artifact(str(reference), [], [Change(reference.package, facts)], withdrawn=withdrawn)
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from packaging.utils import canonicalize_version
+
 from registry import RegistryError, revocations
 from registry.catalog import audit, outbox
 from registry.catalog.artifact import Artifact, Change, Fact, Known
@@ -134,9 +136,10 @@ class Facts:
         so the registry never accepts different content under this name.
         """
         releases = [
-            (partition, f"unpublished#{release}")
-            for partition, (kind, _, release) in ((key[0], key[1].partition("#")) for key in _keys(artifact))
-            if kind in _RELEASES
+            (change.package.partition, name)
+            for change in artifact.changes
+            for fact in change.facts
+            for name in _withdrawals(fact)
         ]
         if self._repository.items_at(releases):
             raise RegistryError(
@@ -188,6 +191,27 @@ class Facts:
 def _keys(artifact: Artifact) -> Iterator[Key]:
     """Yields the keys of an artifact's metadata records."""
     return ((change.package.partition, fact.name) for change in artifact.changes for fact in change.facts)
+
+
+def unpublished_version(version: str) -> str:
+    """Returns the name of the metadata record that marks a version of a Python project as unpublished.
+
+    A version has several files, and each has a record `unpublished#<filename>`. The record of the version also covers
+    files that were never published. The name contains the version in normalized form, because `1.0` equals `1.0.0` (PEP
+    440).
+    """
+    return f"unpublished-version#{canonicalize_version(version)}"
+
+
+def _withdrawals(fact: Fact) -> Iterator[str]:
+    """Yields the names of the metadata records that would mark the version, file or manifest in `fact` as unpublished.
+    Yields nothing for any other kind of record.
+    """
+    kind, _, release = fact.name.partition("#")
+    if kind in _RELEASES:
+        yield f"unpublished#{release}"
+    if kind == "file":
+        yield unpublished_version(fact.content["version"])
 
 
 def _changed(title: str, change: Change, at: str, there: _Read) -> list[Put]:

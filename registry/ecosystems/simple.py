@@ -101,11 +101,11 @@ def _upload_time(known: Known, filename: str) -> str:
 class PypiProject:
     """A Python project. `name` is normalized (PEP 503).
 
-    The project's metadata records `file#<filename>` and `unpublished#<filename>` never change. Five kinds of records
-    can change. `yanked#<filename>` says whether the file is yanked (PEP 592). `requires-python#<filename>` contains the
-    original text of Requires-Python, if it differs from the text in `file#<filename>`. `requires#<filename>` names the
-    projects that the file requires. `license#<filename>` contains the file's licence. `upstream#<filename>` contains
-    what another index stated about an imported file.
+    The project's metadata records `file#<filename>`, `unpublished#<filename>` and `unpublished-version#<version>` never
+    change. Five kinds of records can change. `yanked#<filename>` says whether the file is yanked (PEP 592).
+    `requires-python#<filename>` contains the original text of Requires-Python, if it differs from the text in
+    `file#<filename>`. `requires#<filename>` names the projects that the file requires. `license#<filename>` contains
+    the file's licence. `upstream#<filename>` contains what another index stated about an imported file.
     """
 
     name: str

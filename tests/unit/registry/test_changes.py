@@ -18,8 +18,8 @@ from registry.catalog.artifact import Artifact
 from registry.catalog.audit import By
 from registry.ecosystems.packages import parse
 from registry.publish import Report, apply, publish
-from tests.support.packages import tarball
-from tests.support.registry import ACCOUNT, Network, network
+from tests.support.packages import tarball, wheel
+from tests.support.registry import ACCOUNT, Network, network, on_s3_only
 
 __all__ = ["network"]
 
@@ -139,6 +139,15 @@ def test_an_unpublished_version_cannot_be_published_again(network: Network, tmp_
     assert "npm/@acme/app/-/app-1.0.0.tgz" not in network.objects()
     with pytest.raises(RegistryError, match="no such version is published"):
         amend.tagged(network.target, parse("npm:@acme/app@1.0.0"), "next")
+
+
+@on_s3_only
+def test_no_other_file_of_an_unpublished_python_version_is_published(network: Network, tmp_path: Path) -> None:
+    published(network, wheel(tmp_path / "p-1.0-py3-none-any.whl"))
+    changed(network, unpublish.unpublished(network.target, parse("pypi:p@1.0.0"), force=False))
+    with pytest.raises(RegistryError, match=r"pypi p-1\.0\.0-1-py3-none-any\.whl: was unpublished"):
+        published(network, wheel(tmp_path / "p-1.0.0-1-py3-none-any.whl"))
+    assert network.json("pypi/simple/p/index.json")["files"] == []
 
 
 def test_an_unpublished_image_loses_its_manifest_and_all_its_tags(network: Network, samples: Samples) -> None:
