@@ -37,7 +37,7 @@ def npm_tree(specs: Sequence[str], directory: Path) -> Iterator[Wanted | Refused
     """
     directory.mkdir(parents=True)
     (directory / "package.json").write_text("{}")
-    _run("npm", ["npm", "install", "--package-lock-only", *_QUIET, *specs], directory)
+    _run("npm", ["npm", "install", "--package-lock-only", *_QUIET, "--", *specs], directory)
     yield from npm_locked(directory / "package-lock.json", directory)
 
 
@@ -58,7 +58,7 @@ def npm_package(name: str, version: str, directory: Path, *, all_versions: bool)
     """
     specs = [f"{name}@{version or 'latest'}"]
     if all_versions:
-        output: Any = json.loads(_run("npm", ["npm", "view", name, "versions", "--json", *_QUIET], Path.cwd()))
+        output: Any = json.loads(_run("npm", ["npm", "view", "--json", *_QUIET, "--", name, "versions"], Path.cwd()))
         specs = [f"{name}@{each}" for each in ([output] if isinstance(output, str) else output)]
     wanted, npm = [Wanted("npm", spec, "", spec=spec) for spec in specs], npm_settings(Path.cwd())
     for start in range(0, len(wanted), _AT_ONCE):
@@ -149,7 +149,8 @@ def _upstream(npm: NpmSettings, name: str, version: str) -> Upstream:
     packument = cached_packument(npm.cache, registry, name)
     if packument is None:
         fields = ("time", "dist-tags", "deprecated", "dist.attestations")
-        viewed: Any = json.loads(_run("npm", ["npm", "view", f"{name}@{version}", *fields, "--json", *_QUIET], npm.at))
+        command = ["npm", "view", "--json", *_QUIET, "--", f"{name}@{version}", *fields]
+        viewed: Any = json.loads(_run("npm", command, npm.at))
         dist = {"attestations": viewed["dist.attestations"]} if "dist.attestations" in viewed else {}
         packument = {**viewed, "versions": {version: {"deprecated": viewed.get("deprecated"), "dist": dist}}}
     return upstream_of(packument, version)
@@ -166,7 +167,8 @@ def _packed(batch: Sequence[Wanted], npm: NpmSettings, directory: Path) -> Itera
     named = [str(each.location) for each in batch]
     options = ("--json", "--pack-destination", str(packed), *npm.full_packuments, *_QUIET)
     try:
-        output = _run("npm", ["npm", "pack", *options, *named], npm.at)
+        # After `--`, npm takes no argument for an option. A name in a lockfile may begin with a hyphen.
+        output = _run("npm", ["npm", "pack", *options, "--", *named], npm.at)
     except RegistryError as error:
         if len(batch) == 1:
             yield Refused(batch[0].spec, f"{batch[0].spec}: {error}")

@@ -154,12 +154,15 @@ def test_a_lockfile_is_fetched_as_npm_does_and_a_missing_package_stops_no_other(
         dist = packument["versions"]["1.0.0"]["dist"] if packument else {"integrity": f"sha512-{'A' * 86}=="}
         resolved = {"resolved": dist["tarball"]} if name == "@acme/web" else {}
         packages[f"node_modules/{name}"] = {"version": "1.0.0", "integrity": dist["integrity"], **resolved}
+    option = f"--registry={npm.url}/other/#"  # this name must not make npm fetch packages from another registry
+    packages[f"node_modules/{option}"] = {"version": "1.0.0"}
     (tmp_path / "package-lock.json").write_text(json.dumps({"lockfileVersion": 3, "packages": packages}))
     npm.publish("public", tmp_path / "x.tgz", "evil", "1.0.0", integrity=f"sha512-{'B' * 86}==")
     found = list(npm_locked(tmp_path / "package-lock.json", tmp_path / "scratch"))
     refused = {each.title: each.reason for each in found if isinstance(each, Refused)}
     assert specs(each for each in found if isinstance(each, Wanted)) == ["@acme/web@1.0.0", "ms@1.0.0"]
-    assert refused.keys() == {"evil@1.0.0", "missing@1.0.0"}
+    assert refused.keys() == {"evil@1.0.0", "missing@1.0.0", f"{option}@1.0.0"}
+    assert npm.refused == []
     assert "EINTEGRITY" in refused["evil@1.0.0"]
     assert "E404" in refused["missing@1.0.0"]
 
