@@ -7,6 +7,7 @@ functions.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, cast
 from urllib.parse import urlencode, urlsplit
@@ -24,6 +25,7 @@ _PATIENT_TIMEOUT = urllib3.Timeout(connect=5, read=60)
 _TRANSIENT = frozenset({408, 409, 429})
 _RETRIED = _TRANSIENT | {500, 502, 503, 504, 520, 521, 522, 523, 524}
 _RETRIES = 2
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class CloudflareError(Exception):
@@ -52,13 +54,18 @@ class Http(Protocol):
 
 class CloudflareApi:
     """A client of Cloudflare's API that uses one API token. If `base` is empty, the client uses Cloudflare's public
-    API.
+    API. Raises CloudflareError for a token that cannot be a part of a header.
 
     `http` sends the requests. By default, it sends each request once. It waits at most 3 s for the connection and 10 s
     for the answer, because a Lambda function has little time.
     """
 
     def __init__(self, token: str, base: str = "", http: Http | None = None) -> None:
+        # A secret often ends with a line break. Python's HTTP client quotes the whole header in its error for a line
+        # break, and the error would show the token.
+        token = token.strip()
+        if not _TOKEN.fullmatch(token):
+            raise CloudflareError("the Cloudflare API token has a space or a line break inside; copy the token again")
         self._url = (base or _PUBLIC_API).rstrip("/")
         self._http: Http = http or cast(Http, urllib3.PoolManager(timeout=_TIMEOUT, retries=False))
         self._authorization = f"Bearer {token}"

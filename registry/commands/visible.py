@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Annotated
 
@@ -35,11 +36,15 @@ def visible(
     from registry.target import read_target
     from registry.visible import Follower, complaint
 
+    # An error of the HTTP client would show a token that has a line break.
+    token = os.environ.get(_TOKEN, "").strip()
+    if not re.fullmatch(r"[!-~]*", token):
+        raise RegistryError(f"{_TOKEN}: has a space or a line break inside; copy the token again")
     target = read_target(stack_outputs)
     vias = dict(_via(each) for each in via or ())
-    follower = Follower(target, parse(package), token=os.environ.get(_TOKEN, ""), vias=vias)
+    follower = Follower(target, parse(package), token=token, vias=vias)
     fresh = follower.age() <= objective
-    if not os.environ.get(_TOKEN):
+    if not token:
         print(f"the edge is left out: put a token that may pull {package} into {_TOKEN}", file=sys.stderr)
     print(f"{package} revision {follower.revision}, committed {follower.published}")
     followed = follower.follow(timeout)

@@ -73,6 +73,14 @@ def test_a_refusal_is_reported_with_its_codes_and_without_what_was_sent(cloudfla
     assert len(cloudflare.requests) == 1
 
 
+def test_no_error_shows_a_token_with_a_line_break(cloudflare: Cloudflare) -> None:
+    cloudflare.answers = [("200 OK", {"result": 7})]
+    assert CloudflareApi("secret\n", cloudflare.url).ask("POST", "/x", {}) == 7
+    with pytest.raises(CloudflareError) as refused:
+        CloudflareApi("secret\nnote", cloudflare.url).ask("POST", "/x", {})
+    assert "secret" not in str(refused.value)
+
+
 def test_an_unreachable_api_is_unavailable() -> None:
     with pytest.raises(CloudflareUnavailable, match="Cloudflare does not answer: NewConnectionError"):
         CloudflareApi("t", "http://127.0.0.1:1").ask("POST", "/x", {})
