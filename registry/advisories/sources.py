@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,8 @@ _SUFFIX = ".json"
 # The maximum size of an OSV record in bytes. The largest records in public databases have about 100 KB. A file above
 # the maximum is therefore probably not an OSV record.
 _MOST_BYTES = 16 * 1024 * 1024
+# The errors of the module zipfile for a member that is damaged, encrypted, or packed with an unknown method.
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def _in_archive(source: Path) -> Iterator[Record]:
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, title: str) -> Record:
     try:
         return _sized(title, member.file_size) or Record(title, archive.read(member))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+    except _BROKEN as error:
         return Record(title, error=f"cannot be unpacked: {error}")
 
 

@@ -116,11 +116,15 @@ def test_bad_records_are_named_and_the_others_come_into_force(network: Network, 
         file.writestr("GHSA-2.json", json.dumps(VULNERABLE | {"withdrawn": "2026-11-02T00:00:00Z"}))
         file.writestr("GO-1.json", json.dumps(record("GO-1", package("Go", "web", versions=["1"]))))
         file.writestr("README.md", "no record")
+        file.writestr("damaged.json", "{}" * 100, zipfile.ZIP_DEFLATED)
+        at = file.getinfo("damaged.json").header_offset + len("damaged.json") + 30  # the first byte of the content
+    archive.write_bytes(archive.read_bytes()[:at] + b"\xff" + archive.read_bytes()[at + 1 :])
     done = run(network, tmp_path, "import", archive)
     assert done.exit_code == 1
     assert f"error: {archive}: broken.json: is no JSON" in done.stderr
     assert f"error: {archive}: GHSA-1.json: affected.0: names neither versions nor a range" in done.stderr
-    assert "; left out 1 of other ecosystems; left out 1 withdrawn; failed 2" in done.stdout
+    assert f"error: {archive}: damaged.json: cannot be unpacked" in done.stderr
+    assert "; left out 1 of other ecosystems; left out 1 withdrawn; failed 3" in done.stdout
     assert set(packages(network)) == {"npm:left-pad"}
 
 
