@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 from typing import Any, cast
 
@@ -27,4 +28,14 @@ def by(target: Target, action: str, principal: str = "") -> By:
             # If AWS STS fails, the command continues, and the audit log records the caller as "unknown". This is safe,
             # because AWS checks the permissions of the credentials at each later request.
             caller = "unknown"
-    return By(principal or f"{getpass.getuser()}@{socket.gethostname()}", caller, action)
+    return By(principal or f"{_user()}@{socket.gethostname()}", caller, action)
+
+
+def _user() -> str:
+    """Returns the name of the user who runs the tool. Returns the user's number if the system has no name for it, as in
+    many containers.
+    """
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # Python before and since 3.13
+        return str(os.getuid())

@@ -203,6 +203,16 @@ def test_on_aws_the_log_has_the_callers_identity(network: Network) -> None:
     assert who.caller.startswith("arn:aws:sts::123456789012:")
 
 
+@on_s3_only
+def test_a_user_without_a_name_is_recorded_by_number(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    monkeypatch.setattr("os.getuid", lambda: 1234)
+    assert caller.by(network.target, "publish").principal.startswith("1234@")
+
+
 def refused(network: Network) -> Sequence[tuple[Callable[[], Any], str]]:
     target = network.target
     return [
