@@ -199,10 +199,7 @@ def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:
     """Returns the TLS settings and the key with which the edge authenticates to shields (regional caches). The edge's
     secret contains the certificate and the key (docs/contracts.md, "Between the tiers").
     """
-    # The secret `edge` is in the stack's home region, usually the default region in the operator's AWS settings.
-    # Without a default region, the function reads the secret in the region of the primary bucket.
-    region = boto3.Session().region_name or target.bucket.region
-    manager = cast(Any, boto3).client("secretsmanager", region_name=region)
+    manager = cast(Any, boto3).client("secretsmanager", region_name=target.home_region)
     secret = json.loads(manager.get_secret_value(SecretId=secret_id(target.environment, "edge"))["SecretString"])
     trust = ssl.create_default_context()
     with tempfile.TemporaryDirectory() as private:  # Python's ssl module loads private keys only from files

@@ -9,8 +9,10 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from typer.testing import CliRunner
 
 from registry import RegistryError, keys
+from registry.__main__ import app
 from registry.catalog.audit import By
 from registry.ecosystems.packages import parse
 from registry.publish import publish
@@ -61,7 +63,17 @@ def test_a_missing_package_cannot_be_followed(network: Network) -> None:
         Follower(network.target, parse("pypi:nothing"), token="", vias={})
 
 
-def test_an_unreachable_shield_is_distinguished_from_a_lagging_one(network: Network, tmp_path: Path) -> None:
+def test_no_error_shows_a_client_token_with_a_line_break() -> None:
+    arguments = ["visible", "npm:web", "--stack-outputs", "missing.json"]
+    refused = CliRunner().invoke(app, arguments, env={"ARTIFACT_EDGE_TOKEN": "ae_secret\nnote"})
+    assert str(refused.exception).startswith("ARTIFACT_EDGE_TOKEN: has a space or a line break inside")
+    assert "ae_secret" not in f"{refused.output} {refused.exception}"
+
+
+def test_an_unreachable_shield_is_distinguished_from_a_lagging_one(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")  # the operator's region, which has none of the secrets
     keys.initialize("unit", "artifact-edge.test", "us-east-1", "kv-token")
     # no process listens on this address
     shield = Shield(host="us-east-1-0.shield.artifact-edge.test", address="127.0.0.99")
