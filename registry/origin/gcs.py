@@ -74,7 +74,10 @@ class CloudStorage:
         return None if found is None else ObjectHead(str(found.generation), found.metadata or {})
 
     def read(self, key: str) -> bytes:
-        return _call(key, lambda: self._bucket.blob(key).download_as_bytes())
+        try:
+            return _call(key, lambda: self._bucket.blob(key).download_as_bytes())
+        except NotFound:
+            raise StoreError(f"{key}: is not in the bucket {self._bucket.name}") from None
 
     def add(self, blob: Blob, metadata: Mapping[str, str]) -> bool:
         target = self._new(blob.key, metadata, IMMUTABLE)

@@ -10,9 +10,10 @@ import threading
 from collections.abc import Callable, Iterable
 
 import pytest
+from botocore.exceptions import ClientError
 
 from registry.catalog.artifact import Blob, Document
-from registry.origin import ObjectStore
+from registry.origin import ObjectStore, StoreError
 
 KEYS = ("npm/@acme/web/-/web-1.0.0.tgz", "oci/blobs/sha256:0a", "a b+c/é%2F~!'()*", "quarantine/x")
 
@@ -35,6 +36,8 @@ class ObjectStoreContract:
     @pytest.mark.parametrize("key", KEYS)
     def test_an_added_object_is_read_back_with_its_metadata(self, store: ObjectStore, key: str) -> None:
         assert store.find(key) is None
+        with pytest.raises((ClientError, StoreError)):
+            store.read(key)
         assert store.add(blob(key, b"content"), {"sha256": "abc", "digest": "sha256:1"})
         head = store.find(key)
         assert head is not None
