@@ -49,6 +49,12 @@ class Api:
         self._http = httpx.Client(follow_redirects=True, timeout=60, transport=transport, auth=self._access)
         self._about = lru_cache(_PACKUMENTS_KEPT)(self._read_about)
 
+    def without_credentials(self, url: str) -> str:
+        """Remembers the user name and the password in the URL of a registry for later requests to the same host.
+        Returns the URL without them, so that no message shows the password.
+        """
+        return self._access.learned(url)
+
     def npm(self, registry: str, name: str, version: str, *, all_versions: bool = False) -> Iterator[Found]:
         """Yields the tarball of one version (by default `latest`) of an npm package, or the tarballs of all versions.
         Yields a `LeftOut` if the package has no versions, for example because all were unpublished.

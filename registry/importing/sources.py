@@ -73,14 +73,14 @@ class Sources:
         if reference.ecosystem == "pypi":
             return self.api.pypi(self._indexes, *named, all_versions=every)
         if self.npm_registry:
-            return self.api.npm(self.npm_registry, *named, all_versions=every)
+            return self.api.npm(self._npm, *named, all_versions=every)
         return npm_package(*named, self.scratch, all_versions=every)
 
     def _package_lock(self, file: Path) -> Iterator[Found]:
-        for each in package_lock(file, self.npm_registry):
+        for each in package_lock(file, self._npm):
             if isinstance(each, Wanted) and not each.digest:
                 name, _, version = each.spec.rpartition("@")
-                yield from or_refused(each.spec, self.api.npm(self.npm_registry, name, version))
+                yield from or_refused(each.spec, self.api.npm(self._npm, name, version))
             else:
                 yield each
 
@@ -120,6 +120,11 @@ class Sources:
                     left_out=file.left_out,
                 )
         return replace(wanted, left_out=("its upload time and yank: no index of pip lists the file",))
+
+    @cached_property
+    def _npm(self) -> str:
+        """The URL of the npm registry, without credentials."""
+        return self.api.without_credentials(self.npm_registry)
 
     @cached_property
     def _indexes(self) -> list[str]:

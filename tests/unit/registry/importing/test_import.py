@@ -417,6 +417,28 @@ def test_urls_of_the_public_npm_registry_in_a_package_lock_mean_the_registry_to_
     assert next(each.location for each in package_lock(file) if isinstance(each, Wanted)) == npmjs
 
 
+def test_the_password_of_an_npm_registry_is_sent_and_never_shown(tmp_path: Path) -> None:
+    file = tmp_path / "package-lock.json"
+    entries = {f"node_modules/{name}": {"version": "1.0.0", "integrity": integrity(b"")} for name in ("a", "b")}
+    file.write_text(json.dumps({"packages": entries}))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent = request.headers.get("authorization") == f"Basic {base64.b64encode(b'ada:pw').decode()}"
+        return httpx.Response((200 if request.url.path == "/a/-/a-1.0.0.tgz" else 404) if sent else 401, json={})
+
+    sources = Sources(api(answer), ImageRegistries(), tmp_path, npm_registry="https://ada:pw@up.test")
+    first, second = [each for each in sources.of(str(file)) if isinstance(each, Wanted)]
+    sources.api.download(str(first.location), tmp_path / "a")
+    with pytest.raises(RegistryError) as missing:
+        sources.api.download(str(second.location), tmp_path / "b")
+    (refused,) = sources.of("npm:c")
+    assert isinstance(refused, Refused)
+    assert f"{missing.value} {second.title} {refused.reason}" == (
+        "https://up.test/b/-/b-1.0.0.tgz: cannot be fetched: 404 https://up.test/b/-/b-1.0.0.tgz "
+        "https://up.test/c: cannot be fetched: 404"
+    )
+
+
 def test_optional_peers_that_npm_has_not_installed_are_no_failure(tmp_path: Path) -> None:
     """Reads lockfile entries without a version. npm writes such entries for optional peer dependencies (npm/cli#4796),
     and installs nothing for them.
