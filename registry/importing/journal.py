@@ -55,4 +55,5 @@ class Journal:
 
 
 def _key(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()[: _DIGITS // 2]
+    # A path on Linux is a string of bytes. Python represents bytes that are not UTF-8 as lone surrogates (PEP 383).
+    return hashlib.sha256(text.encode(errors="surrogateescape")).digest()[: _DIGITS // 2]

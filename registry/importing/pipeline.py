@@ -179,7 +179,12 @@ class Import:
             if isinstance(each, LeftOut):
                 self.imported.leave_out(each.title, each.reason, each.kind)
                 continue
-            if self._journal.has(each):
+            try:
+                is_imported = self._journal.has(each)
+            except OSError as error:  # such as a symbolic link to a missing file
+                self.imported.failed.append((each.title, f"cannot be read: {error.strerror}"))
+                continue
+            if is_imported:
                 self.imported.skipped += 1
                 self._report(self.imported)
                 continue

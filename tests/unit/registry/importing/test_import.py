@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -30,7 +31,7 @@ from registry.importing.pipeline import Import, Imported
 from registry.importing.sources import Sources
 from registry.target import Target
 from tests.support.packages import tarball, wheel
-from tests.support.registry import Network, missing_files, network
+from tests.support.registry import Network, missing_files, network, on_s3_only
 
 __all__ = ["network"]
 
@@ -85,6 +86,20 @@ def test_a_tree_is_imported_except_for_broken_files(network: Network, tree: Path
     assert network.json("oci/taglists/acme/app/list.json")["tags"] == ["1.0"]
     assert missing_files(network) == set()
     assert "npm/p27/packument.json" in network.purged
+
+
+@on_s3_only
+def test_a_dangling_link_and_a_name_in_another_encoding_stop_no_import(network: Network, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "dangling.tgz").symlink_to(tmp_path / "missing.tgz")
+    tarball(tree / os.fsdecode(b"\xe9.tgz"), {"name": "cafe", "version": "1.0.0"})
+    imported = run(network, tmp_path / "journal", wanted_in(tree))
+    assert (imported.new, imported.failed) == (
+        1,
+        [(str(tree / "dangling.tgz"), "cannot be read: No such file or directory")],
+    )
+    assert run(network, tmp_path / "journal", wanted_in(tree)).skipped == 1
 
 
 def test_importing_again_skips_by_the_journal_and_without_it_changes_nothing(
