@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from registry import RegistryError
 from registry.commands import Outputs, Principal
 
 if TYPE_CHECKING:
@@ -101,17 +102,30 @@ def revoke(
     principal: Principal = "",
     by: FormerBy = None,
 ) -> None:
-    """Revoke client tokens. The edge refuses the tokens within seconds after its key-value store is updated."""
+    """Revoke client tokens. The edge refuses the tokens within seconds after its key-value store is updated.
+
+    If a token cannot be revoked, the command still revokes the others, and then exits with status 1.
+    """
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens
 
     target = read_target(stack_outputs)
     who = caller.by(target, "tokens revoke", principal)
+    failed = False
     for identity in ids:
-        changed = tokens.revoke(target, who, identity)
-        print(f"revoked {changed.token.id} of {changed.token.principal}")
-        _report_delay(target, changed)
+        try:
+            changed = tokens.revoke(target, who, identity)
+        except RegistryError as error:
+            problem = str(error)
+        else:
+            print(f"revoked {changed.token.id} of {changed.token.principal}")
+            problem = _undelivered(target, changed)
+        if problem:
+            print(f"error: {problem}", file=sys.stderr)
+            failed = True
+    if failed:
+        sys.exit(1)
 
 
 @app.command()
@@ -145,15 +159,21 @@ def ungrant(
 
 
 def _report_delay(target: Target, changed: Changed) -> None:
-    """Reports that a change of a token did not reach the edge at once.
+    """Ends the command with an error if only an operator can bring the change of a token to the edge."""
+    if problem := _undelivered(target, changed):
+        sys.exit(f"error: {problem}")
+
+
+def _undelivered(target: Target, changed: Changed) -> str:
+    """Returns an error message if a change of a token did not reach the edge at once, or an empty string.
 
     With DynamoDB as the metadata database, only prints a warning: a function that reads the table's change stream
-    updates the edge later. With Spanner, ends the command with an error.
+    updates the edge later.
     """
     if not changed.edge_error:
-        return
+        return ""
     problem = f"the change is committed, but the edge could not be updated: {changed.edge_error}"
-    if target.metadata.backend == "dynamodb":
-        print(f"warning: {problem}; the stream updates it within seconds (docs/entitlements.md)", file=sys.stderr)
-    else:
-        sys.exit(f"error: {problem}; update it with: python -m registry entitlements resync")
+    if target.metadata.backend != "dynamodb":
+        return f"{problem}; update it with: python -m registry entitlements resync"
+    print(f"warning: {problem}; the stream updates it within seconds (docs/entitlements.md)", file=sys.stderr)
+    return ""

@@ -21,7 +21,7 @@ from registry.catalog.audit import By, entries
 from registry.metadata import Conflict, Put
 from registry.target import Target
 from registry.tokens import resync, tokens
-from tests.support.registry import ACCOUNT, Network, network
+from tests.support.registry import ACCOUNT, Network, network, on_s3_only
 
 __all__ = ["network"]
 
@@ -156,10 +156,26 @@ def test_the_operator_learns_that_the_edge_missed_the_change(
         return target
 
     monkeypatch.setattr("registry.target.read_target", read)
-    result = CliRunner().invoke(app, ["tokens", "revoke", id_of(token), "--stack-outputs", "-"])
-    assert result.stdout.startswith(f"revoked {id_of(token)} of alice\n")
+    other = create(network)
+    arguments = ["tokens", "revoke", id_of(token), id_of(other), "--stack-outputs", "-"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.stdout == f"revoked {id_of(token)} of alice\nrevoked {id_of(other)} of alice\n"
     assert f"{says}the change is committed, but the edge could not be updated" in result.output
     assert result.exit_code == code
+
+
+@on_s3_only
+def test_a_wrong_id_does_not_keep_other_tokens_valid(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = create(network)
+
+    def read(file: object) -> Target:
+        return network.target
+
+    monkeypatch.setattr("registry.target.read_target", read)
+    result = CliRunner().invoke(app, ["tokens", "revoke", "ffff", id_of(token), "--stack-outputs", "-"])
+    assert tokens.tokens(network.target) == []
+    assert (result.exit_code, result.stdout) == (1, f"revoked {id_of(token)} of alice\n")
+    assert "error: no token has the id 'ffff'" in result.stderr
 
 
 def test_a_concurrent_change_is_applied_to_the_other_changes_result(
