@@ -27,14 +27,22 @@ def drain(
     of withdrawn artifacts. If a delivery fails, it is repeated after a pause, which grows with each failure.
 
     Each change is delivered a second time, after all copies that caches stored before the first delivery have expired.
+    With --watch, the command continues after a pass that fails, for example because the database does not answer.
     """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from registry import RegistryError
     from registry.target import read_target
 
     target = read_target(stack_outputs)
     delivery = target.delivery
-    while not _pass(target, delivery, metric) or watch:
-        if not watch:
-            sys.exit(1)
+    if not watch and not _pass(target, delivery, metric):
+        sys.exit(1)
+    while watch:
+        try:
+            _pass(target, delivery, metric)
+        except (RegistryError, BotoCoreError, ClientError) as error:
+            print(f"error: {error}; the next pass tries again", file=sys.stderr, flush=True)
         time.sleep(watch)
 
 

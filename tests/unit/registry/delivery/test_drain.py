@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from registry import RegistryError
 from registry.cloudflare.cache_purge import CloudflareEdge
+from registry.commands import purges
+from registry.delivery.deliver import PassReport
 from registry.delivery.purge import PurgeError
 from tests.support.outbox import Clock, clock, publish_web
 from tests.support.registry import Network, network
@@ -63,3 +66,32 @@ def test_a_hanging_edge_does_not_exceed_the_time_of_the_pass(
     assert (drained.delivered, drained.left) == (0, CHANGES - 3)
     assert drained.delayed == ["the edge was not purged: it does not answer"]
     assert sorted(intent.tries for intent in network.target.delivery.outbox.pending()) == [0] * 3 + [1] * 3
+
+
+def test_a_watching_drain_survives_a_pass_that_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    passes = iter([RegistryError("the metadata database did not answer"), PassReport(3, 0, 0, 0, 0, 0.0, [])])
+
+    class Stack:
+        @property
+        def delivery(self) -> Stack:
+            return self
+
+        def drain(self) -> PassReport:
+            found = next(passes, None)
+            if found is None:
+                raise KeyboardInterrupt
+            if isinstance(found, RegistryError):
+                raise found
+            return found
+
+    def read(file: object) -> Stack:
+        return Stack()
+
+    monkeypatch.setattr("registry.target.read_target", read)
+    with pytest.raises(KeyboardInterrupt):
+        purges.drain(Path("-"), watch=0.001, metric=False)
+    printed = capsys.readouterr()
+    assert printed.out == "delivered 3, waiting 0, failed too often 0\n"
+    assert printed.err == "error: the metadata database did not answer; the next pass tries again\n"
