@@ -98,13 +98,14 @@ def package(
     (regional caches).
     """
     from registry import RegistryError
+    from registry.ecosystems.packages import parse
     from registry.target import read_target
 
-    ecosystem, separator, own = name.partition(":")
-    if ecosystem not in ("npm", "pypi", "oci") or not separator or not own:
-        raise RegistryError(f"{name!r} is not a package; write it like npm:@acme/web, pypi:requests or oci:team/app")
-    read_target(stack_outputs).purges().purge_all("packages", name)
-    print(f"purged {name} at the edge")
+    reference = parse(name)
+    if reference.version:
+        raise RegistryError(f"{name!r} names a version; a purge is of a whole package: {reference.spec}")
+    read_target(stack_outputs).purges().purge_all("packages", reference.spec)
+    print(f"purged {reference.spec} at the edge")
 
 
 @app.command("worker-version")

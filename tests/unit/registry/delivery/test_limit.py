@@ -7,9 +7,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from emulation.cloudflare.workers_cache import WorkersCache
 from emulation.state_store import StateStore
+from registry.__main__ import app
 from registry.catalog.outbox import REPEAT_SECONDS, Intent
 from registry.cloudflare.cache_purge import WorkerPurges
 from registry.delivery.purge import PurgeError, PurgesLimited
@@ -111,6 +113,26 @@ def test_a_purge_with_another_key_is_an_error_that_names_the_address(network: Ne
     with pytest.raises(PurgeError) as away:
         WorkerPurges("https://packages.example.test", lambda: purge_endpoint.KEY, endpoint).purge(KEYS[:1])
     assert str(away.value).endswith("https://packages.example.test does not answer: ProtocolError")
+
+
+@pytest.mark.parametrize(
+    ("given", "purged"),
+    [("npm:@acme/web", "npm:@acme/web"), ("pypi:Acme_Greeter", "pypi:acme-greeter"), ("oci:acme/app:1.0", "")],
+)
+def test_a_purge_names_a_package_as_the_edge_does(monkeypatch: pytest.MonkeyPatch, given: str, purged: str) -> None:
+    endpoint = PurgeEndpoint()
+
+    class Stack:
+        def purges(self) -> WorkerPurges:
+            return WorkerPurges("https://packages.example.test", lambda: purge_endpoint.KEY, endpoint)
+
+    def read(file: object) -> Stack:
+        return Stack()
+
+    monkeypatch.setattr("registry.target.read_target", read)
+    result = CliRunner().invoke(app, ["purges", "package", given, "--stack-outputs", "-"])
+    assert endpoint.purged == ([purged] if purged else [])
+    assert (result.exit_code == 0) == bool(purged)
 
 
 def test_a_purge_of_a_package_beyond_the_limit_says_when_to_try_again() -> None:
