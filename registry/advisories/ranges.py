@@ -172,8 +172,11 @@ def shortened(ecosystem: Ecosystem, affected: Affected) -> Affected:
     """
     bounds = Bounds(ecosystem, [affected])
     spans = bounds.spans(Affected(affected.ranges, ()))
-    listed = {text_of(version) for version in map(partial(parsed, ecosystem), affected.versions) if version is not None}
-    alone = [text for text in bounds.texts if text in listed and not _is_in(spans, bounds.position(text))]
+    # The comparison is of versions and not of texts, because `1.0` equals `1.0.0` (PEP 440).
+    listed = set(map(partial(parsed, ecosystem), affected.versions)) - {None}
+    alone = [
+        text for text in bounds.texts if parsed(ecosystem, text) in listed and not _is_in(spans, bounds.position(text))
+    ]
     return Affected(affected.ranges, alone)
 
 

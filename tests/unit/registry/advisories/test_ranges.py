@@ -132,6 +132,11 @@ def test_a_listed_text_that_is_no_version_is_left_out() -> None:
     assert Bounds("pypi", [affected]).spans(affected) == [[1, 1]]
 
 
+def test_a_listed_version_stays_whatever_its_spelling_in_a_range() -> None:
+    affected = Affected([[("introduced", "0"), ("fixed", "1.0")]], ["1.0.0"])
+    assert [Version(each) for each in shortened("pypi", affected).versions] == [Version("1.0")]
+
+
 def test_an_incomplete_npm_version_means_zeros_and_a_build_does_not_count() -> None:
     affected = Affected([[("introduced", "1"), ("fixed", "1.2+build")]], [])
     assert Bounds("npm", [affected]).texts == ["1.0.0", "1.2.0"]
