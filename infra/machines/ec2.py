@@ -40,7 +40,7 @@ class MachineArgs:
     image: pulumi.Output[str]
     identity: pulumi.Input[str]
     user_data: pulumi.Input[str]
-    boots_after: Sequence[pulumi.Resource]
+    boots_after: Sequence[pulumi.Input[pulumi.Resource]]
 
 
 def architecture(machine_type: str) -> Architecture:

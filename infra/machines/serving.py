@@ -2,7 +2,8 @@
 machine, and Pulumi replaces the next machine.
 
 After a machine has passed its health check, the machine writes its instance ID to its own parameter in Parameter Store.
-The health port of a machine admits only health checkers, so `pulumi up` cannot ask the machine itself.
+A PoP machine that cannot serve before it has its fixed address writes this instead (`waits_for_its_address`). The
+health port of a machine admits only health checkers, so `pulumi up` cannot ask the machine itself.
 """
 
 from __future__ import annotations
@@ -19,6 +20,15 @@ from infra.polling import Limit, wait_while_missing
 # The maximum time in which a new machine must report that it serves clients. A machine usually needs two to four
 # minutes. If the mirror of Debian packages is slow, a machine needs some minutes more.
 _LIMIT_SECONDS = 20 * 60.0
+
+
+def waits_for_its_address(instance_id: str) -> str:
+    """Returns the report of a machine that lacks only what it gets from shields (regional caches).
+
+    Shields admit PoP machines by their fixed addresses. A new PoP machine on EC2 cannot serve until it has the address
+    of the machine that it replaces.
+    """
+    return f"{instance_id} waits for its address"
 
 
 class NotServingError(pulumi.RunError):
@@ -57,16 +67,17 @@ class ServingReports:
             return {}
         return {name.rpartition("/")[2]: value for name, value in zip(found.names, found.values, strict=True)}
 
-    async def wait(self, machine: str, instance_id: str, meanwhile: str) -> None:
-        """Waits until the machine reports that it serves clients. The report must contain the given instance ID.
-        `meanwhile` is a part of the messages to the operator. It says which other resources stay unchanged while
-        `pulumi up` waits.
+    async def wait(self, machine: str, instance_id: str, meanwhile: str, *other_reports: str) -> None:
+        """Waits until the machine reports that it serves clients. The report must be the given instance ID, or one of
+        `other_reports`. `meanwhile` is a part of the messages to the operator. It says which other resources stay
+        unchanged while `pulumi up` waits.
 
         Raises NotServingError after 20 minutes.
         """
 
         async def missing() -> str:
-            return "" if (await self.read()).get(machine) == instance_id else f"the report of {instance_id}"
+            found = (await self.read()).get(machine)
+            return "" if found in (instance_id, *other_reports) else f"the report of {instance_id}"
 
         def not_serving(_missing: str) -> NotServingError:
             return NotServingError(
@@ -93,9 +104,9 @@ def before_its_address_moves(
     """Waits until a new EC2 instance may get the fixed address with the given allocation ID. Returns the new instance's
     ID.
 
-    If an older instance has the address, the function waits until the new instance reports that it serves clients. The
-    older instance keeps the address in the meantime. The function does not wait if no other instance has the address,
-    or in a preview.
+    If an older instance has the address, the function waits until the new instance reports that it serves clients, or
+    that it lacks only the address. The older instance keeps the address in the meantime. The function does not wait if
+    no other instance has the address, or in a preview.
     """
 
     async def wait(known: list[str]) -> str:
@@ -104,10 +115,28 @@ def before_its_address_moves(
             found = await aws.ec2.get_elastic_ip_output(id=allocation, region=region).future()
             holder = found.instance_id if found else ""
             if holder and holder != instance_id:
-                await reports.wait(machine, instance_id, f"{holder} keeps the address")
+                report = waits_for_its_address(instance_id)
+                await reports.wait(machine, instance_id, f"{holder} keeps the address", report)
         return instance_id
 
     return pulumi.Output.all(instance.id, allocation_id).apply(wait)
+
+
+def when_it_serves(
+    reports: ServingReports, machine: str, association: aws.ec2.EipAssociation
+) -> pulumi.Output[pulumi.Resource]:
+    """Waits until a machine serves clients at its fixed address. Returns the association of this address.
+
+    The function does not wait if the machine has never reported anything, because its region is new. The function does
+    not wait in a preview either.
+    """
+
+    async def wait(instance_id: str) -> pulumi.Resource:
+        if not pulumi.runtime.is_dry_run() and machine in await reports.read():
+            await reports.wait(machine, instance_id, "the region's next machine stays as it is")
+        return association
+
+    return association.instance_id.apply(wait)
 
 
 def before_the_next_is_replaced(

@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from contract.shields import EDGE_PORT
 from infra.machines.ec2 import MachineArgs, create_machine, debian_image
-from infra.machines.serving import before_its_address_moves
+from infra.machines.serving import before_its_address_moves, when_it_serves
 from infra.pop import EVERYONE, PopAddressesArgs, PopArgs, PopNode, pop_name
 
 _HTTPS = 443
@@ -54,11 +54,11 @@ class Ec2Pop(pulumi.ComponentResource):
         group = self._security_group(name)
         image = debian_image(args.region, args.machine_type, self)
         instances: list[pulumi.Output[str]] = []
-        before: list[pulumi.Resource] = []
+        before: list[pulumi.Output[pulumi.Resource]] = []
         for number, node in enumerate(args.nodes):
-            serving, association = self._machine(node, number, group, image, before)
-            instances.append(serving)
-            before = [association]
+            instance, serving = self._machine(node, number, group, image, before)
+            instances.append(instance)
+            before = [serving]
         self.instances = instances
         self.register_outputs({})
 
@@ -101,12 +101,14 @@ class Ec2Pop(pulumi.ComponentResource):
         number: int,
         group: aws.ec2.SecurityGroup,
         image: pulumi.Output[str],
-        before: Sequence[pulumi.Resource],
-    ) -> tuple[pulumi.Output[str], aws.ec2.EipAssociation]:
-        """Creates a machine. Returns its instance ID, and the association of its fixed address.
+        before: Sequence[pulumi.Output[pulumi.Resource]],
+    ) -> tuple[pulumi.Output[str], pulumi.Output[pulumi.Resource]]:
+        """Creates a machine. Returns its instance ID, and the association of its fixed address. The association becomes
+        known when the machine serves clients.
 
-        If Pulumi replaces a machine, the instance ID of the new machine becomes known only when the new machine serves
-        clients. Until then, AWS Global Accelerator sends clients to the old machine.
+        If Pulumi replaces a machine, the instance ID of the new machine becomes known only when the new machine may get
+        the address. Until then, AWS Global Accelerator sends clients to the old machine. Shields (regional caches)
+        admit the new machine only at this address, so it serves up to a minute later.
 
         `before` are resources of another machine in the same region. Pulumi creates or replaces this machine after
         these resources. An update therefore replaces the machines of a region one after the other.
@@ -126,13 +128,13 @@ class Ec2Pop(pulumi.ComponentResource):
         )
         instance = create_machine(node.name, machine, self)
         allocation_id = cast("pulumi.Output[str]", node.allocation_id)
-        serving = before_its_address_moves(args.serving, node.name, instance, allocation_id, args.region)
+        moving = before_its_address_moves(args.serving, node.name, instance, allocation_id, args.region)
         association = aws.ec2.EipAssociation(
             node.name,
             region=args.region,
             allocation_id=allocation_id,
-            instance_id=serving,
+            instance_id=moving,
             allow_reassociation=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return serving, association
+        return moving, when_it_serves(args.serving, node.name, association)

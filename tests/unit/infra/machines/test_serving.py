@@ -94,6 +94,14 @@ def test_an_address_moves_only_when_the_new_machine_serves(clock: Clock) -> None
     assert clock.now >= 180
 
 
+def test_an_address_moves_to_a_machine_that_only_lacks_the_address(clock: Clock) -> None:
+    old, new = start_machine(), start_machine()
+    report("node", serving.waits_for_its_address(old))
+    clock.at[120] = lambda: report("node", serving.waits_for_its_address(new))
+    assert moved(new, address_of(old)) == new
+    assert 120 <= clock.now < 180
+
+
 def test_an_update_whose_machine_never_serves_fails_and_leaves_the_address(clock: Clock) -> None:
     old, new = start_machine(), start_machine()
     allocation = address_of(old)
@@ -129,6 +137,14 @@ def test_the_next_machine_of_a_region_is_replaced_when_the_first_serves_again(cl
     clock.at[200] = lambda: report("one", "3333")
     next_is_replaced("3333")
     assert clock.now >= 200
+
+
+def test_the_next_machine_is_not_replaced_while_the_first_waits_for_its_address(clock: Clock) -> None:
+    report("one", serving.waits_for_its_address("3333"))
+    report("two", "2222")
+    clock.at[90] = lambda: report("one", "3333")
+    next_is_replaced("3333")
+    assert clock.now >= 90
 
 
 def test_the_machines_of_a_new_region_are_created_at_once(clock: Clock) -> None:

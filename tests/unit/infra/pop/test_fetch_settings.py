@@ -25,6 +25,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from emulation.providers.aws.clients import client
 from infra.edge import ShieldNode, shields_binding
+from infra.machines.serving import waits_for_its_address
 from tests.support import own_pop
 from tests.support.certificates import Authority
 from tests.support.machine_certificates import issue_certificates
@@ -398,6 +399,32 @@ def test_a_machine_that_fails_or_presents_another_certificate_does_not_report(
 ) -> None:
     with front(machine, monkeypatch, status, host):
         machine.program.report_serving()
+    assert reported() == []
+
+
+def test_a_machine_that_no_shield_admits_reports_that_it_waits_for_its_address(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine.program, "INSTANCE_ID", machine.run / "instance-id")
+    (machine.run / "instance-id").write_text("i-0123\n")
+    machine.program.report_serving()
+    assert reported() == []  # The machine lacks its certificate too, which does not come from a shield.
+    (machine.run / "server.pem").write_text("certificate")
+    machine.program.report_serving()
+    assert reported() == [waits_for_its_address("i-0123")]
+    monkeypatch.setattr(machine.program, "serves", lambda: True)
+    machine.program.report_serving()
+    assert reported() == ["i-0123"]
+
+
+def test_a_machine_with_programs_that_does_not_serve_does_not_report(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine.program, "INSTANCE_ID", machine.run / "instance-id")
+    (machine.run / "instance-id").write_text("i-0123\n")
+    for name in ("server.pem", "programs"):
+        (machine.run / name).write_text("fetched")
+    machine.program.report_serving()
     assert reported() == []
 
 
