@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
+import time
 import uuid
 import zipfile
 from collections.abc import Callable, Mapping
@@ -28,6 +29,11 @@ _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 # The number of seconds that a Lambda function may take to load its code. Lambda allows ten seconds for code outside of
 # the handler. The emulation allows more, because code loads slowly on a busy machine.
 _LOADING_SECONDS = 60.0
+# The number of seconds after which a new process replaces the process of an instance. Lambda ends instances every few
+# hours, even instances that are invoked continuously (Lambda Developer Guide, "Understanding the Lambda execution
+# environment lifecycle"). The time must be shorter than the lifetime of the credentials (roles.py), because the
+# emulated AWS refuses expired credentials.
+_LIFETIME_SECONDS = 2 * 3_600.0
 _INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
@@ -39,12 +45,21 @@ class FunctionError(Exception):
 
 class Instance:
     """One instance of a Lambda function, which handles one event at a time. The process of the instance starts with the
-    first event. Its environment has the credentials of the function's role.
+    first event. Its environment has the credentials of the function's role. After some hours, a new process with new
+    credentials replaces it. `now` returns the time in seconds since 1970.
     """
 
-    def __init__(self, sandbox: Sandbox, code: Code, credentials: Callable[[Code], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        code: Code,
+        credentials: Callable[[Code], Mapping[str, str]],
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self.code = code
         self._credentials = credentials
+        self._now = now
+        self._ends = 0.0
         self._sandbox = sandbox
         self._directory = sandbox.path("functions", code.region, code.name, code.digest.replace("/", "_"), "x").parent
         self._lock = threading.Lock()
@@ -91,6 +106,8 @@ class Instance:
         return json.loads(line)
 
     def _started(self) -> subprocess.Popen[str]:
+        if self._now() >= self._ends:
+            self.stop()
         if self._process is None or self._process.poll() is not None:
             try:
                 self._unpack()
@@ -105,6 +122,7 @@ class Instance:
                 stdout=subprocess.PIPE,
                 text=True,
             )
+            self._ends = self._now() + _LIFETIME_SECONDS
             self._exchange(self._process, _LOADING_SECONDS)
         return self._process
 

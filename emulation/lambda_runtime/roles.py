@@ -13,9 +13,9 @@ from emulation.lambda_runtime.deployed import Code, session
 from emulation.lambda_runtime.instance import FunctionError
 from emulation.layout import Sandbox
 
-# The lifetime of a role's credentials in seconds, which is the longest that AWS allows. The emulated AWS accepts
-# credentials even after their lifetime.
-_LASTS = 12 * 3_600
+# The lifetime of a role's credentials in seconds, which is the longest that AWS allows. The emulated AWS refuses
+# credentials after that, so each instance gets new ones every few hours (instance.py).
+LASTS = 12 * 3_600
 
 
 class Roles:
@@ -36,7 +36,7 @@ class Roles:
             raise FunctionError(f"{code.name}: its role cannot be read: {error}") from None
         if not service_may_assume(trust, "lambda.amazonaws.com"):
             raise FunctionError(f"{code.name}: Lambda may not assume {code.role}")
-        given = self._sts.assume_role(RoleArn=code.role, RoleSessionName=code.name, DurationSeconds=_LASTS)[
+        given = self._sts.assume_role(RoleArn=code.role, RoleSessionName=code.name, DurationSeconds=LASTS)[
             "Credentials"
         ]
         return {

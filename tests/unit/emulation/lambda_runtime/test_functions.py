@@ -19,6 +19,7 @@ from emulation.lambda_runtime.batches import Record, Rules, deliver
 from emulation.lambda_runtime.deployed import Code
 from emulation.lambda_runtime.feed import matches
 from emulation.lambda_runtime.instance import FunctionError, Instance
+from emulation.lambda_runtime.roles import LASTS
 from emulation.lambda_runtime.urls import create_app
 from emulation.layout import Sandbox
 
@@ -186,7 +187,13 @@ def handler(event, context):
 
 
 @pytest.fixture
-def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def clock() -> list[float]:
+    """Returns a list with the time of the tested instance in seconds since 1970. Tests change it."""
+    return [1_795_000_000.0]
+
+
+@pytest.fixture
+def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> Any:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as file:
         file.writestr("package/module.py", HANDLER)
@@ -199,7 +206,8 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     digest = hashlib.sha256(packed.getvalue()).hexdigest()
     variables = (("GREETING", "hello"),)
     code = Code("f", "arn:f", "eu-west-1", "arn:role/f", "package.module.handler", 5, variables, digest, "http://code")
-    made = Instance(Sandbox(tmp_path, "127.99"), code, lambda code: {"AWS_ACCESS_KEY_ID": f"of {code.role}"})
+    credentials = {"AWS_ACCESS_KEY_ID": f"of {code.role}"}
+    made = Instance(Sandbox(tmp_path, "127.99"), code, lambda code: credentials, lambda: clock[0])
     yield made
     made.stop()
 
@@ -211,6 +219,14 @@ def test_a_handler_runs_in_a_process_of_its_own_with_its_own_environment(instanc
     assert first["pid"] == second["pid"]
     assert first["id"] != second["id"]
     assert not any(part.rstrip("/") == str(Path(__file__).parents[4]) for part in first["path"])
+
+
+def test_an_instance_gets_new_credentials_before_the_old_ones_expire(instance: Instance, clock: list[float]) -> None:
+    first = instance.invoke("x")
+    clock[0] += 600
+    assert instance.invoke("x")["pid"] == first["pid"]
+    clock[0] += LASTS - 1200
+    assert instance.invoke("x")["pid"] != first["pid"]
 
 
 @pytest.mark.parametrize(("event", "says"), [("raise", "raised ValueError"), ("exit", "ended"), ("sleep", "longer")])
