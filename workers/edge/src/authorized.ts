@@ -182,10 +182,14 @@ async function object({ wanted, request, grants }: AuthorizedRequest, l1: L1, fo
     return failure(wanted.ecosystem, 416, `${wanted.name}: the object has no such bytes`, headers);
   }
   const isReady = answer === found.inMemory || (status === 200 && isForClients(answer));
-  const whole = isReady ? answer : clientResponse(wanted, answer, Date.now() - started);
+  const sent = isReady ? answer : clientResponse(wanted, answer, Date.now() - started);
+  if (!isCut) return sent;
+  // the read fails if a shield (a regional cache) fails while it sends the document
+  const text = await sent.text().catch(() => undefined);
+  if (text === undefined) return withoutShield(wanted);
+  const whole = new Response(text, sent);
   if (wanted.list !== undefined) return listResponse(request, wanted.name, wanted.list, whole);
   if (wanted.search !== undefined) return searchResponse(whole, wanted.search, grants, request.method);
-  if (wanted.part === undefined) return whole;
-  const part = await packumentPart(whole, wanted.part, request.method);
+  const part = wanted.part && (await packumentPart(whole, wanted.part, request.method));
   return part ?? failure(wanted.ecosystem, 404, `${wanted.name}: no such version or dist-tag`);
 }

@@ -293,6 +293,19 @@ test("a part of the packument ignores conditions and ranges, and HEAD has no bod
   assert.deepEqual([head.status, await head.text()], [200, ""]);
 });
 
+test("a client gets 502 if a shield fails while it sends the document of which the client requests a part", async () => {
+  grant("reader", ["npm:*:pull", "oci:*:pull"]);
+  stub.l1 = (_, response) => {
+    response.writeHead(200, { "content-length": 1_000, "cache-control": "public, max-age=5" });
+    response.write('{"versions":{', () => response.destroy());
+  };
+  for (const path of ["/npm/web/1.0.0", "/npm/-/package/web/dist-tags", "/npm/-/v1/search?text=web", "/v2/acme/app/tags/list?n=1"]) {
+    const answer = await fetch(edge + path, { headers: basic("reader") });
+    assert.deepEqual([answer.status, answer.headers.get("retry-after")], [502, "1"], path);
+    assert.match(await answer.text(), /no shield could answer/);
+  }
+});
+
 test("a part of the packument needs the grant for the package", async () => {
   grant("other", ["npm:@other/*:pull"]);
   for (const path of ["@acme/web/1.0.0", "@acme/web/latest", "-/package/@acme%2fweb/dist-tags"]) {
