@@ -150,6 +150,15 @@ def test_directive_is_set(directive: str) -> None:
     assert f"CONFIG {directive}" in directives("records.config")
 
 
+def test_full_log_files_are_rolled_before_the_space_for_logs_ends() -> None:
+    values = dict(line.split()[1::2] for line in directives("records.config") if " proxy.config.log." in line)
+    # Traffic Server deletes only files that it has rolled. If the current file alone fills the space, it logs nothing
+    # more until the next day. With 3, it rolls a file each day and when the file is full (records.config).
+    assert values["proxy.config.log.rolling_enabled"] == "3"
+    space, file = (int(values[f"proxy.config.log.{name}"]) for name in ("max_space_mb_for_logs", "rolling_size_mb"))
+    assert 10 <= file <= space / 8
+
+
 def test_a_shield_listens_on_the_ports_that_tiers_agree_on() -> None:
     (ports,) = [line for line in directives("records.config") if " proxy.config.http.server_ports " in line]
     assert ports.split()[3:5] == [f"{EDGE_PORT}:ssl", str(HEALTH_PORT)]
