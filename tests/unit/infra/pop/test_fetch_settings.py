@@ -154,6 +154,24 @@ def test_a_new_worker_restarts_the_processes_one_by_one_and_an_old_one_does_not(
     assert b"changed" in (machine.run / "worker.js").read_bytes()
 
 
+def test_a_new_client_certificate_is_in_use_after_a_run_in_which_no_shield_answered(machine: Machine) -> None:
+    machine.program.update_worker()
+    manager, secret = client("secretsmanager", {"region": HOME}), "artifact-edge/test/edge"
+    certificate, key = machine.authority.issue("edge")
+    renewed = json.loads(manager.get_secret_value(SecretId=secret)["SecretString"])
+    renewed |= {"client_certificate": certificate, "client_key": key}
+    manager.put_secret_value(SecretId=secret, SecretString=json.dumps(renewed))
+    current = machine.shield.objects.pop("/objects/edge-workers/current.json")
+    with pytest.raises(ValueError, match="no shield has the object"):
+        machine.program.update_worker()
+    machine.shield.objects["/objects/edge-workers/current.json"] = current
+    machine.controlled.clear()
+    machine.program.update_worker()
+    assert [call[1] for call in machine.controlled if call[0] == "restart"] == [
+        f"artifact-edge-worker@{number}.service" for number in (0, 1)
+    ]
+
+
 def test_a_worker_that_does_not_start_is_taken_back_before_the_second_process(machine: Machine) -> None:
     machine.program.update_worker()
     machine.controlled.clear()
