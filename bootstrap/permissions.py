@@ -34,6 +34,11 @@ _READS_WITHOUT_RESOURCE = (
 # this certificate.
 _RENEWED_SECRETS: Sequence[SecretName] = ("authority", "shield", "edge")
 
+# The secrets that the role for drift detection reads: those that the Pulumi program passes to the edge, and the API
+# token with which a preview reads Cloudflare. The role reads neither the API token with which a deployment changes
+# Cloudflare, nor the key of the authority that the shields trust.
+_DRIFT_SECRETS: Sequence[SecretName] = ("edge", "metadata-api", "purge-signing", "cloudflare-read")
+
 # The services for which the deploy role may create a service-linked role. AWS creates the role of KMS when the deploy
 # role creates the account's first multi-Region key (KMS, "Authorizing AWS KMS to synchronize multi-Region keys"). AWS
 # creates the role for DynamoDB replication with the first global table (DynamoDB, "DynamoDB global tables security").
@@ -67,15 +72,20 @@ def state_access(bucket: str, key: str, environment: str, may_write: bool) -> Se
     ]
 
 
-def reading(account: str, environment: str) -> Sequence[Statement]:
+def reading(account: str, environment: str, may_write: bool) -> Sequence[Statement]:
     """Returns permissions to read the configuration of resources but no data: neither objects in buckets nor items in
-    tables.
+    tables. `may_write` is true for the role that deploys, which may read all secrets of the environment.
 
     There are two exceptions. Pulumi reads the edge's secrets and passes them to the edge. Pulumi also reads the objects
     with the edge worker that it stores for PoPs, without permission to decrypt them: a refresh reads only their headers
     and tags.
     """
     prefix = f"artifact-edge-{environment}"
+    secrets = (
+        [f"arn:aws:secretsmanager:*:{account}:secret:{secret_pattern(environment)}"]
+        if may_write
+        else [secret_arn("*", account, secret_id(environment, name)) for name in _DRIFT_SECRETS]
+    )
     return [
         allow(list(_READS_WITHOUT_RESOURCE), ["*"]),
         allow(["s3:GetBucket*", "s3:Get*Configuration", "s3:ListBucket"], [f"arn:aws:s3:::{prefix}-*"]),
@@ -97,10 +107,7 @@ def reading(account: str, environment: str) -> Sequence[Statement]:
         allow(["lambda:Get*", "lambda:List*"], [f"arn:aws:lambda:*:{account}:*"]),
         allow(["events:Describe*", "events:List*"], [f"arn:aws:events:*:{account}:rule/{prefix}-*"]),
         allow(["logs:Describe*", "logs:List*"], [f"arn:aws:logs:*:{account}:log-group:*"]),
-        allow(
-            ["secretsmanager:GetSecretValue"],
-            [f"arn:aws:secretsmanager:*:{account}:secret:{secret_pattern(environment)}"],
-        ),
+        allow(["secretsmanager:GetSecretValue"], secrets),
     ]
 
 

@@ -109,7 +109,7 @@ class Roles(pulumi.ComponentResource):
             account, key = known
             documents = {
                 "state": state_access(args.bucket, key, environment, may_write),
-                "read": reading(account, environment),
+                "read": reading(account, environment, may_write),
                 **({"change": deploying(account, environment)} if may_write else {}),
             }
             return {part: document(statements) for part, statements in documents.items()}

@@ -7,11 +7,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from bootstrap.permissions import deploying, reading, state_access
+from contract.secrets import SecretName, secret_id
 from emulation.aws.policies import AuthorizationRequest, is_allowed
 from emulation.aws.required_permissions import RequiredPermission
 from emulation.providers.aws import handlers
@@ -135,13 +136,29 @@ def test_the_deploy_role_may_change_one_tag_of_what_it_has_created(action: str, 
     assert not may("prod")
 
 
+# The secrets that a preview of the program and the other steps of the workflow `drift` read.
+READ_BY_DRIFT = {"cloudflare-read", "edge", "metadata-api", "purge-signing"}
+
+
+@pytest.mark.parametrize("name", get_args(SecretName))
+def test_the_role_that_detects_drift_reads_no_secret_that_it_does_not_need(name: SecretName) -> None:
+    """In particular, the role does not read the API token with which a deployment changes Cloudflare, nor the key of
+    the authority that the shields trust.
+    """
+    policy = json.loads(document(reading("123456789012", "dev", may_write=False)))
+    secret = f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{secret_id('dev', name)}-a1b2c3"
+    request = AuthorizationRequest("", "", secret, "secretsmanager:GetSecretValue", {})
+    assert is_allowed(request, [policy], None, None) is (name in READ_BY_DRIFT)
+
+
 def test_the_policies_of_a_role_are_not_too_long() -> None:
     """IAM allows 10,240 characters, without white space, in all inline policies of a role together (IAM User Guide,
     "IAM and AWS STS quotas").
     """
     account, environment = "123456789012", "e" * 20
     state = state_access("b" * 58, f"arn:aws:kms:us-east-1:{account}:key/{'0' * 36}", environment, may_write=True)
-    documents = [document(state), document(reading(account, environment)), document(deploying(account, environment))]
+    read = document(reading(account, environment, may_write=True))
+    documents = [document(state), read, document(deploying(account, environment))]
     assert sum(len("".join(each.split())) for each in documents) <= 10_240
 
 
