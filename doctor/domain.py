@@ -66,14 +66,19 @@ def _issuers(domain: str, lookup: Lookup) -> Iterator[Finding]:
     """
     for name in (domain, *_parents(domain)):
         records = [record.split() for record in lookup(name, "CAA")]
-        issuers = {words[2].strip('"').split(";")[0].strip() for words in records if words[1] == "issue"}
-        if not issuers:
+        if not records:
             continue
-        for who, accepted in (("AWS Certificate Manager", _AMAZON), ("Cloudflare", _CLOUDFLARE)):
+        # AWS Certificate Manager issues the certificate of the shields, which is for a wildcard. Records with the tag
+        # `issuewild` take precedence for a wildcard (RFC 8659, section 4.3).
+        tag = "issuewild" if any(words[1] == "issuewild" for words in records) else "issue"
+        for who, kind, accepted in (("AWS Certificate Manager", tag, _AMAZON), ("Cloudflare", "issue", _CLOUDFLARE)):
+            issuers = {words[2].strip('"').split(";")[0].strip() for words in records if words[1] == kind}
+            if not issuers:
+                continue
             if issuers & accepted:
                 yield Finding(f"CAA records of {name}", f"{who} may issue certificates")
             else:
-                fix = f'add a record to {name}: CAA 0 issue "{sorted(accepted)[0]}"'
+                fix = f'add a record to {name}: CAA 0 {kind} "{sorted(accepted)[0]}"'
                 yield Finding(f"CAA records of {name}", f"{who} may not issue certificates", fix)
         return
 

@@ -55,6 +55,26 @@ def test_caa_records_decide_who_may_issue_certificates(records: list[str], refus
     assert [finding.found for finding in found if finding.is_problem] == refused
 
 
+def test_records_for_wildcards_decide_about_the_certificate_of_shields() -> None:
+    """The certificate of shields is for a wildcard. Where such records exist, other records do not count for it (RFC
+    8659, section 4.3).
+    """
+    records = [ISSUE_AMAZON, ISSUE_GOOGLE, '0 issuewild ";"']
+    found = check("dev.example.com", {**REGISTERED, ("example.com", "CAA"): records})
+    assert [finding.line() for finding in found if finding.is_problem] == [
+        "FAIL  CAA records of example.com: AWS Certificate Manager may not issue certificates; "
+        'add a record to example.com: CAA 0 issuewild "amazon.com"'
+    ]
+
+
+def test_closer_caa_records_that_restrict_nobody_count_too() -> None:
+    records = {
+        ("dev.example.com", "CAA"): ['0 iodef "mailto:security@example.com"'],
+        ("example.com", "CAA"): [ISSUE_OTHER],
+    }
+    assert [finding for finding in check("dev.example.com", {**REGISTERED, **records}) if finding.is_problem] == []
+
+
 def test_the_closest_caa_records_count() -> None:
     records = {("dev.example.com", "CAA"): [ISSUE_AMAZON, ISSUE_GOOGLE], ("example.com", "CAA"): [ISSUE_OTHER]}
     assert [finding for finding in check("dev.example.com", {**REGISTERED, **records}) if finding.is_problem] == []
