@@ -1,7 +1,7 @@
 """Reads untrusted tar and zip archives.
 
 The functions refuse a member that would be unpacked outside the target directory. They also refuse an archive that has
-too many bytes after unpacking.
+too many bytes after unpacking, or a header that would fill the memory.
 """
 
 from __future__ import annotations
@@ -10,11 +10,32 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from registry import RegistryError
 
 _MEMBERS = 200_000
 _UNPACKED_BYTES = 8 << 30
+# The maximum size of an extended header in bytes. Such a header precedes a member, and contains the member's long name
+# or other attributes. Python's tarfile reads the whole header into memory, and compression can make it very large.
+_HEADER_BYTES = 1 << 20
+_EXTENDED = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
+
+
+class Member(tarfile.TarInfo):
+    """A member of an untrusted tar archive. `tarfile.open` uses this class for the argument `tarinfo`, and then raises
+    tarfile.ReadError for a large extended header.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in _EXTENDED and member.size > _HEADER_BYTES:
+            raise tarfile.ReadError(f"an extended header has {member.size} bytes; at most {_HEADER_BYTES} are accepted")
+        return member
 
 
 def checked_members(file: Path, tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

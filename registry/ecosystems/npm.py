@@ -21,7 +21,7 @@ import semver
 
 from registry import RegistryError
 from registry.catalog.artifact import Artifact, Blob, Change, Fact, sha256_of
-from registry.ecosystems.archives import checked_members
+from registry.ecosystems.archives import Member, checked_members
 from registry.ecosystems.package_json import bin_files, normalized
 from registry.ecosystems.packument import PRELIMINARY, NpmPackage, attestations_key
 from registry.ecosystems.provenance import checked_attestations
@@ -197,7 +197,7 @@ def _opened(file: Path, named: Mapping[str, str]) -> _Tarball:
     manifest: dict[str, Any] | None = None
     sizes: dict[str, int] = {}
     try:
-        with tarfile.open(file, "r:gz" if _is_gzip(file) else "r:") as tar:
+        with tarfile.open(file, "r:gz" if _is_gzip(file) else "r:", tarinfo=Member) as tar:
             for member in checked_members(file, tar):
                 _, _, path = member.name.partition("/")
                 if not member.isfile() or not path:
@@ -205,7 +205,7 @@ def _opened(file: Path, named: Mapping[str, str]) -> _Tarball:
                 sizes[path] = member.size
                 if path == "package.json":
                     manifest = _parsed(file, member, cast(IO[bytes], tar.extractfile(member)))
-    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, RecursionError, zlib.error) as error:
         raise RegistryError(f"{file}: is not an npm tarball: {error}. Make one with: npm pack") from None
     if manifest is None:
         raise RegistryError(f"{file}: has no package/package.json. Make the tarball with: npm pack")

@@ -21,7 +21,7 @@ from typing import IO, Literal, cast
 from packaging.utils import canonicalize_name
 
 from registry import RegistryError
-from registry.ecosystems.archives import checked_members, checked_names
+from registry.ecosystems.archives import Member, checked_members, checked_names
 
 # If the metadata field License has more characters than this, the registry does not use it as the name of a licence.
 # Some projects write the whole text of their licence into this field.
@@ -181,7 +181,7 @@ def _from_zip(file: Path) -> _Sdist:
 
 def _from_tar(file: Path) -> _Sdist:
     found = _Sdist()
-    with tarfile.open(file, _MODES.get(file.suffix.lower(), "r:gz")) as tar:
+    with tarfile.open(file, _MODES.get(file.suffix.lower(), "r:gz"), tarinfo=Member) as tar:
         for member in checked_members(file, tar):
             kind = _at_root(member.name) if member.isfile() else ""
             found.builds = found.builds or kind in _BUILD_FILES
