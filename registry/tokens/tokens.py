@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from contract.tokens import (
     PARTITION,
     MalformedRecord,
@@ -204,12 +206,13 @@ def _update_edge(target: Target, changed: Sequence[Token]) -> str:
     """Writes the tokens' current records to the edge. Returns the reason for a failure, or an empty string after
     success.
     """
-    items = [target.repository.item(PARTITION, token.digest) for token in changed]
     try:
+        items = [target.repository.item(PARTITION, token.digest) for token in changed]
         target.token_entries.update([record_of(item) for item in items if item is not None])
     # The metadata database already contains the changed tokens, and its change stream also updates the edge. The
-    # function therefore returns the error, and the caller decides whether the command fails.
-    except (CloudflareError, RegistryError) as error:
+    # function therefore returns the error, and the caller decides whether the command fails. An exception would lose a
+    # new token, because only the caller prints it.
+    except (CloudflareError, RegistryError, BotoCoreError, ClientError) as error:
         return str(error)
     return ""
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from typer.testing import CliRunner, Result
 
 from registry import RegistryError
@@ -140,6 +141,19 @@ def test_a_change_the_edge_missed_is_recorded_and_reported(network: Network) -> 
     revoked = tokens.revoke(network.target, BY, id_of(first))
     assert created.text and created.edge_error and revoked.edge_error
     assert [token.principal for token in tokens.tokens(network.target)] == ["bob"]
+
+
+@on_s3_only
+def test_an_issued_token_is_not_lost_when_the_database_is_lost(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://dynamodb.test")
+
+    monkeypatch.setattr(network.target.repository, "item", lost)
+    created = tokens.create(network.target, BY, "bob", GRANTS, 3600)
+    assert created.text.startswith("ae_")
+    assert "Could not connect" in created.edge_error
 
 
 @pytest.mark.parametrize(("backend", "code", "says"), [("dynamodb", 0, "warning: "), ("spanner", 1, "error: ")])
