@@ -55,7 +55,7 @@ def credentials_of(host: str, repository: str, environment: Mapping[str, str] | 
     for an unreadable file, unusable credentials, or a failing credential helper.
     """
     for file in _files(environment if environment is not None else os.environ):
-        for name in (DOCKER_HUB if host in DOCKER_HUB else (host,)) if file.is_file() else ():
+        for name in (DOCKER_HUB if host in DOCKER_HUB else (host,)) if _is_there(file) else ():
             found = _in_file(file, name, repository)
             if found is not None:
                 return found
@@ -70,6 +70,13 @@ def _files(environment: Mapping[str, str]) -> Iterator[Path]:
     yield Path(environment.get("XDG_RUNTIME_DIR") or f"/run/containers/{os.getuid()}") / "containers" / "auth.json"
     yield Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "containers" / "auth.json"
     yield Path(environment.get("DOCKER_CONFIG") or home / ".docker") / "config.json"
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError as error:  # such as a directory ~/.docker that belongs to root
+        raise RegistryError(f"{file}: the credentials for images cannot be read: {error.strerror}") from None
 
 
 def _in_file(file: Path, host: str, repository: str) -> Credentials | None:

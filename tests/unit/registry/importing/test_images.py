@@ -424,6 +424,12 @@ def test_names_of_docker_hub_mean_its_registry(source: str, image: str) -> None:
     assert str(parse_image(source)) == image
 
 
+def test_a_file_of_credentials_that_cannot_be_reached_is_named() -> None:
+    file = f"/{'x' * 300}/auth.json"  # stands for a directory that belongs to another user, which root can read
+    with pytest.raises(RegistryError, match=r"auth\.json: the credentials for images cannot be read: File name"):
+        credentials_of("up.test", "acme/app", {"REGISTRY_AUTH_FILE": file})
+
+
 @pytest.mark.parametrize("name", ["docker.io", "https://index.docker.io/v1/", "registry-1.docker.io"])
 def test_credentials_of_docker_hub_have_several_names(tmp_path: Path, name: str) -> None:
     (tmp_path / "auth.json").write_text(json.dumps({"auths": {name: entry("ada", "secret")}}))
