@@ -251,7 +251,9 @@ class Import:
         if not wanted.digest:
             raise RegistryError(f"{wanted.title}: the source gives no digest; it was not imported")
         directory.mkdir()
-        file = directory / Path(wanted.filename).name
+        # The name of a Python file states the project and the version. The URL of an npm tarball may end with anything,
+        # such as a long signature.
+        file = directory / (Path(wanted.filename).name if wanted.ecosystem == "pypi" else "package.tgz")
         self._api.download(location, file)
         return file
 

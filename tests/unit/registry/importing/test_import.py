@@ -102,6 +102,21 @@ def test_a_dangling_link_and_a_name_in_another_encoding_stop_no_import(network: 
     assert run(network, tmp_path / "journal", wanted_in(tree)).skipped == 1
 
 
+@on_s3_only
+def test_a_tarball_may_have_any_address(network: Network, tmp_path: Path) -> None:
+    files = {f"/{name}": tarball(tmp_path / name, {"name": name, "version": "1.0.0"}).read_bytes() for name in "ab"}
+    digests = {path: f"sha512:{hashlib.sha512(body).hexdigest()}" for path, body in files.items()}
+    addresses = {"/a": f"https://up.test/a?signature={'x' * 300}", "/b": "https://up.test/b/"}
+    wanted = [
+        Wanted("npm", addresses[path], addresses[path].rsplit("/", 1)[-1], digest, spec=f"{path[1:]}@1.0.0")
+        for path, digest in digests.items()
+    ]
+    imported = run(
+        network, tmp_path / "journal", wanted, lambda request: httpx.Response(200, content=files[request.url.path[:2]])
+    )
+    assert (imported.new, imported.failed) == (2, [])
+
+
 def test_importing_again_skips_by_the_journal_and_without_it_changes_nothing(
     network: Network, tree: Path, tmp_path: Path
 ) -> None:
