@@ -94,7 +94,7 @@ def test_validators_of_a_client_do_not_reach_the_origin(shield: Shield, validato
 
 
 # The edge worker sends HEAD requests to shields for objects that L1 does not store.
-def test_validators_of_a_head_request_do_not_reach_the_origin(shield: Shield) -> None:
+def test_a_long_validator_of_a_head_request_does_not_reach_the_origin(shield: Shield) -> None:
     key, validator = "npm/head/packument.json", {"If-None-Match": '"' + "x" * 9_000 + '"'}
     shield.cloud.put(NEAR, key, b"{}", "public, max-age=0")
     assert shield.edge.head(key, headers=validator).status_code == 200

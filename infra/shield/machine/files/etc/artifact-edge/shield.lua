@@ -7,6 +7,8 @@ local EDGE_PORT = 8443
 local INSTALL = 'X-Artifact-Edge-Install'
 -- The length in bytes of the longest key of an object on S3 and Cloud Storage, behind '/objects/'.
 local LONGEST_PATH = #'/objects/' + 1024
+-- The length in bytes of the longest If-None-Match that reaches an origin. An ETag of an origin is much shorter.
+local LONGEST_VALIDATOR = 1024
 
 local function set(names)
   local members = {}
@@ -44,12 +46,13 @@ local function ignore_range_of_stale_copy()
 end
 
 local function adapt_request_to_origin()
-  local lookup, header = ts.http.get_cache_lookup_status(), ts.server_request.header
+  local header = ts.server_request.header
   -- On a miss, the shield fetches the whole object and answers with the range. If the object is still arriving and the
   -- range has not arrived yet (a fresh hit), the request goes to the origin unchanged.
-  if lookup ~= TS_LUA_CACHE_LOOKUP_HIT_FRESH then header['Range'] = nil end
-  -- After a miss, Traffic Server would send on the validators of HEAD. S3 answers 400 to long ones (origin.lua).
-  if lookup == TS_LUA_CACHE_LOOKUP_MISS then header['If-None-Match'], header['If-Modified-Since'] = nil, nil end
+  if ts.http.get_cache_lookup_status() ~= TS_LUA_CACHE_LOOKUP_HIT_FRESH then header['Range'] = nil end
+  -- After a miss, Traffic Server sends on the validators of HEAD. S3 answers 400 to more than 8,192 bytes of headers,
+  -- which counts as a failure of the origin (origin.lua).
+  if #(header['If-None-Match'] or '') > LONGEST_VALIDATOR then header['If-None-Match'] = nil end
   header[INSTALL] = nil
   return 0
 end
