@@ -32,9 +32,16 @@ class Access(httpx.Auth):
 
     def learned(self, url: str) -> str:
         """Remembers the user name and the password in the URL of an index. Returns the URL without them. Later requests
-        to the same host and port contain this user name and password.
+        to the same host and port contain this user name and password. Raises RegistryError for an invalid URL.
         """
-        parsed = httpx.URL(url)
+        try:
+            parsed = httpx.URL(url)
+        except httpx.InvalidURL:
+            # The message shows no part of the URL, because a special character in a password makes a URL invalid.
+            raise RegistryError(
+                "the URL of a registry or an index is not valid; write https://<host>[:port]/<path>, and "
+                "percent-encode special characters of a password"
+            ) from None
         if parsed.userinfo:
             self._known[parsed.netloc.decode()] = (parsed.username, parsed.password)
         if parsed.scheme == "https":

@@ -6,6 +6,8 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
+import httpx
+
 from registry import RegistryError
 from registry.ecosystems.images import DIGEST
 
@@ -48,6 +50,10 @@ def parse_image(text: str, *, plain_http: bool = False) -> RemoteImage:
     if match is None:
         raise RegistryError(f"{text}: is not the name of an image in a registry; {_HOW}")
     found = match.groupdict(default="")
+    try:
+        httpx.URL(f"https://{found['host']}")
+    except httpx.InvalidURL as error:
+        raise RegistryError(f"{text}: is not the name of an image in a registry: {error}; {_HOW}") from None
     if plain_http and not is_loopback(found["host"]):
         raise RegistryError(f"{text}: --plain-http is for registries on this machine only; {found['host']} needs https")
     scheme = "http" if plain_http else "https"

@@ -229,7 +229,7 @@ class SourceRepository:
     def _tried(self, title: str, attempt: Callable[[], _Answer]) -> _Answer:
         try:
             return repeated(attempt)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             kind = Absent if _status(error) == 404 else RegistryError
             raise kind(f"{title}: cannot be fetched: {_reason(error)}") from None
 
@@ -297,11 +297,11 @@ def _continues(answer: httpx.Response, have: int) -> bool:
     return not stated or stated.startswith(f"bytes {have}-")
 
 
-def _status(error: httpx.HTTPError) -> int:
+def _status(error: httpx.HTTPError | httpx.InvalidURL) -> int:
     return error.response.status_code if isinstance(error, httpx.HTTPStatusError) else 0
 
 
-def _reason(error: httpx.HTTPError) -> str:
+def _reason(error: httpx.HTTPError | httpx.InvalidURL) -> str:
     """Returns the reason for a failed request: the status and the registry's error code, or the network error."""
     if not isinstance(error, httpx.HTTPStatusError):
         return str(error) or type(error).__name__

@@ -28,7 +28,7 @@ from registry.importing.images.carry import ImageRegistries
 from registry.importing.journal import Journal
 from registry.importing.lockfiles import package_lock
 from registry.importing.pipeline import Import, Imported
-from registry.importing.sources import Sources
+from registry.importing.sources import Sources, or_refused
 from registry.target import Target
 from tests.support.packages import tarball, wheel
 from tests.support.registry import Network, missing_files, network, on_s3_only
@@ -467,6 +467,15 @@ def test_the_password_of_an_npm_registry_is_sent_and_never_shown(tmp_path: Path)
         "https://up.test/b/-/b-1.0.0.tgz: cannot be fetched: 404 https://up.test/b/-/b-1.0.0.tgz "
         "https://up.test/c: cannot be fetched: 404"
     )
+
+
+def test_an_invalid_url_of_a_registry_is_an_error_without_its_password(tmp_path: Path) -> None:
+    url = "https://ada:p/w@up.test"
+    sources = Sources(api(), ImageRegistries(), tmp_path, npm_registry=url, pypi_index=url)
+    for name in ("npm:a", "pypi:a"):
+        (refused,) = or_refused(name, sources.of(name))
+        assert isinstance(refused, Refused)
+        assert refused.reason.startswith("the URL of a registry or an index is not valid")
 
 
 def test_optional_peers_that_npm_has_not_installed_are_no_failure(tmp_path: Path) -> None:
