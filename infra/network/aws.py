@@ -54,9 +54,9 @@ class AwsNetwork(pulumi.ComponentResource):
         )
         zones = aws.get_availability_zones_output(
             region=region,
-            state="available",
             # Without this filter, the list begins with the Local Zones that the account has enabled. They lack most
-            # machine types, and a Local Zone that someone enables later would replace all subnets and machines.
+            # machine types. The argument `state` is not set, because the list would then lack an impaired zone, and in
+            # a region with two zones nothing could be deployed until the zone is repaired.
             filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
             opts=pulumi.InvokeOutputOptions(parent=self),
         )
@@ -68,7 +68,9 @@ class AwsNetwork(pulumi.ComponentResource):
                 vpc_id=vpc.id,
                 cidr_block=addresses,
                 availability_zone=zones.names[number],
-                opts=child,
+                # Another zone would replace the subnet and its machines. Once AWS adds a zone whose name comes earlier,
+                # or the account enables one, the list gives a subnet another zone (terraform-provider-aws, issue 530).
+                opts=pulumi.ResourceOptions(parent=self, ignore_changes=["availability_zone"]),
             )
             aws.ec2.RouteTableAssociation(
                 f"{name}-{number}", region=region, route_table_id=routes.id, subnet_id=subnet.id, opts=child

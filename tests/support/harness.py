@@ -64,6 +64,7 @@ class Registered:
     `secrets` names the inputs that hold a secret. `parent` and the property dependencies are URNs. `depends_on`
     contains URNs of resources. The engine creates these resources before this resource, and deletes them after it.
     `replaced_for` names the inputs whose change replaces the resource, although its provider could change it in place.
+    `ignored` names the inputs whose changes the engine ignores once the resource exists.
     """
 
     type: str
@@ -78,6 +79,7 @@ class Registered:
     id: str = ""
     depends_on: frozenset[str] = frozenset()
     replaced_for: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -271,6 +273,7 @@ class _Sandbox(mocks.Mocks):
                 id=id,
                 depends_on=frozenset(current.dependencies),
                 replaced_for=frozenset(current.replaceOnChanges),
+                ignored=frozenset(current.ignoreChanges),
             )
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from emulation.providers.aws.clients import client, sandbox_client
 from emulation.providers.handler import CloudError, Properties
 
@@ -91,7 +93,9 @@ class AvailabilityZones:
     AWS region.
 
     The emulated account has enabled a Local Zone in each region. The list contains this zone unless a filter excludes
-    it (Pulumi Registry, "aws.getAvailabilityZones"). Its name comes before the names of the Availability Zones.
+    it (Pulumi Registry, "aws.getAvailabilityZones"). Its name comes before the names of the Availability Zones. With
+    the argument `state`, the list contains only zones in this state. Without the argument, zones are in the list
+    whatever their state is.
     """
 
     token = "aws:index/getAvailabilityZones:getAvailabilityZones"  # noqa: S105  a type token
@@ -101,7 +105,9 @@ class AvailabilityZones:
         if filters not in ([], [_NO_LOCAL_ZONES]):
             raise CloudError(f"zones with the filters {filters} are not emulated (only {_NO_LOCAL_ZONES})")
         ec2 = client("ec2", arguments)
-        known = {zone["ZoneName"]: zone["ZoneId"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]}
+        wanted: Any = [{"Name": "state", "Values": [arguments["state"]]}] if arguments.get("state") else []
+        zones = ec2.describe_availability_zones(Filters=wanted)["AvailabilityZones"]
+        known = {zone["ZoneName"]: zone["ZoneId"] for zone in zones}
         if not filters:
             known[f"{ec2.meta.region_name}-loc-1a"] = "loc1-az1"
         names = sorted(known)
