@@ -310,6 +310,20 @@ def test_a_region_without_a_certificate_is_passed_over(
     assert (machine.run / "server.pem").read_text().startswith(issued[HOME])
 
 
+def test_a_certificate_whose_key_cannot_be_decrypted_does_not_replace_the_one_in_use(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    parameter = "/artifact-edge/test/pop-certificate"
+    issue_certificates(tmp_path / "authority", HOSTNAME, parameter, [NEAR])
+    monkeypatch.setenv("CERTIFICATE_PARAMETER", parameter)
+    machine.program.EXPORT_AGAIN_SECONDS = -1
+    for name in ("server.pem", "server.key"):
+        (machine.run / name).write_text("of yesterday")
+    monkeypatch.setenv("PATH", "")  # the program does not find openssl
+    assert "openssl" in machine.program.failure_of(machine.program.update_certificate)
+    assert contents(machine) == {"server.pem": b"of yesterday", "server.key": b"of yesterday"}
+
+
 def test_a_secret_without_a_replica_in_the_region_is_read_in_the_home_region(machine: Machine) -> None:
     manager = client("secretsmanager", {"region": HOME})
     manager.remove_regions_from_replication(SecretId="artifact-edge/test/edge", RemoveReplicaRegions=[NEAR])

@@ -74,6 +74,18 @@ def test_a_new_machine_gets_a_certificate_while_one_region_is_down(
     assert machine.files()["server_key.pem"].startswith("-----BEGIN")
 
 
+def test_a_certificate_whose_key_cannot_be_decrypted_does_not_replace_the_one_in_use(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    directory, parameter = tmp_path_factory.mktemp("authority"), os.environ["CERTIFICATE_PARAMETER"]
+    issue_certificates(directory, "*.shield.example.com", parameter, [HOME])
+    machine.program.EXPORT_AGAIN_SECONDS = -1
+    monkeypatch.setenv("PATH", "")  # the program does not find openssl
+    machine.program.main()
+    assert machine.files()["server_certificate.pem"] == "of today"
+    assert machine.files()["server_key.pem"] == "of today"
+
+
 def test_a_new_machine_does_not_start_without_its_secret(machine: Machine) -> None:
     machine.down = {f"secretsmanager.{region}.amazonaws.com" for region in (NEAR, HOME)}
     with pytest.raises(SystemExit, match=r"client_ca\.pem, origin_key are missing"):
