@@ -5,6 +5,8 @@ The edge worker reads this entry if the metadata API does not answer.
 
 from __future__ import annotations
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from contract import advisories
 from contract.edge_policies import CURRENT, ENTRY, PARTITION, encode_entry
 from registry import RegistryError
@@ -24,7 +26,7 @@ def update(target: Target) -> str:
         while (entry := _entry(target)) != written:
             target.edge.write_entry(ENTRY, entry)
             written = entry
-    except (CloudflareError, RegistryError) as error:
+    except (CloudflareError, RegistryError, BotoCoreError, ClientError) as error:
         return str(error)
     return ""
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from typer.testing import CliRunner, Result
 
+from contract import advisories
 from contract.edge_policies import CURRENT, PARTITION
 from registry import RegistryError
 from registry.__main__ import app
@@ -18,9 +20,9 @@ from registry.catalog import audit
 from registry.catalog.audit import By
 from registry.edge_policy import versions
 from registry.edge_policy.document import Policy, parsed
-from registry.metadata import Put
+from registry.metadata import Item, Put
 from registry.target import Target
-from tests.support.registry import ACCOUNT, Network, network
+from tests.support.registry import ACCOUNT, Network, network, on_s3_only
 from workers.entitlements.policies import policies_feed
 
 __all__ = ["network"]
@@ -130,6 +132,25 @@ def test_the_same_policy_again_changes_nothing_but_repairs_the_edges_entry(netwo
     again = versions.put(network.target, CAROL, policy("first"), 1)
     assert (again.new, again.version.number, again.edge_error) == (False, 1, "")
     assert entry(network)["policies"] == [policy("first").digest]
+
+
+@on_s3_only
+def test_a_stored_policy_is_reported_although_the_database_is_lost_after_the_commit(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = network.target.repository
+    item = repository.item
+
+    def lost(partition: str, name: str) -> Item | None:
+        # After the commit, the command reads the data sets of advisories, for the entry at the edge.
+        if name == advisories.CURRENT:
+            raise EndpointConnectionError(endpoint_url="https://dynamodb.test")
+        return item(partition, name)
+
+    monkeypatch.setattr(repository, "item", lost)
+    put = versions.put(network.target, CAROL, policy("first"), 0)
+    assert (put.new, put.version.number) == (True, 1)
+    assert "Could not connect" in put.edge_error
 
 
 def test_a_rollback_is_a_new_version_with_the_earlier_document(network: Network) -> None:
