@@ -57,10 +57,15 @@ const WORDS = 8;
 const UNREADABLE = "the advisories cannot be read right now";
 // for each data set, an isolate keeps the advisories of at most this many packages in memory
 const REMEMBERED_PACKAGES = 2_000;
+// An isolate remembers the positions of versions with at most this many characters in total. Versions of all packages
+// count, also those in filenames that clients make up. An entry of a map takes as much memory as ENTRY_CHARACTERS.
+const REMEMBERED_CHARACTERS = 4_000_000;
+const ENTRY_CHARACTERS = 50;
 
 const documents = new VersionedDocuments("advisories", UNREADABLE, (digest) => `advisories/${digest}.json`, parseIndex);
 const byPackage = new WeakMap<DataSet, Map<string, PackageAdvisories | undefined>>();
-const positions = new WeakMap<PackageAdvisories, Map<string, number | undefined>>();
+let positions = new WeakMap<PackageAdvisories, Map<string, number | undefined>>();
+let rememberedCharacters = 0; // the total of all versions in `positions`
 
 /** Parses the JSON text of a data set's index. Throws `InvalidDocument` if the text is not a valid index. */
 export function parseIndex(text: string): DataSet {
@@ -167,10 +172,22 @@ export function isAffected(of: PackageAdvisories, { spans }: Advisory, version: 
  * position 2i + 1. A version between `bounds[i - 1]` and `bounds[i]` has the position 2i.
  */
 function positionOf(of: PackageAdvisories, version: string): number | undefined {
+  const known = positions.get(of);
+  if (known?.has(version)) return known.get(version);
+  const position = computedPosition(of, version);
+  rememberPosition(of, version, position);
+  return position;
+}
+
+/** Keeps the position of a version in memory. If the memory is full, first forgets the positions of all versions. */
+function rememberPosition(of: PackageAdvisories, version: string, position: number | undefined): void {
+  rememberedCharacters += version.length + ENTRY_CHARACTERS;
+  if (rememberedCharacters > REMEMBERED_CHARACTERS) {
+    positions = new WeakMap();
+    rememberedCharacters = version.length + ENTRY_CHARACTERS;
+  }
   const known = positions.get(of) ?? new Map<string, number | undefined>();
-  positions.set(of, known);
-  if (!known.has(version)) known.set(version, computedPosition(of, version));
-  return known.get(version);
+  positions.set(of, known.set(version, position));
 }
 
 function computedPosition({ ecosystem, bounds }: PackageAdvisories, version: string): number | undefined {

@@ -6,6 +6,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import fc from "fast-check";
 import compare from "semver/functions/compare";
@@ -55,6 +57,20 @@ test("a version is found among many bounds", () => {
       assert.equal(isAffected(of, advisory, text), other === at);
     }
   }));
+});
+
+test("versions in the filenames that a client makes up do not fill the isolate's memory", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const of = packagesOf(WEB);
+  const used = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = used();
+  for (let number = 0; number < 20_000; number++) isAffected(of, of.advisories[0]!, String(number).padEnd(1_000, "x"));
+  assert.ok(used() - before < 5_000_000);
+  assert.notEqual(of, undefined); // the package is still in use, so its positions are not collected with it
 });
 
 test("the index that the registry writes holds its packages, and hardly any other", async () => {
