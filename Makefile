@@ -9,7 +9,7 @@ export UV_HTTP_TIMEOUT ?= 180
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 REGISTRY_TESTS := tests/unit/registry tests/unit/emulation tests/unit/workers
 
-.PHONY: help up down preview docs test test-worker test-plans test-sandboxes test-shared-sandbox test-units test-registry test-clients test-packages test-container test-kills test-long test-fuzz test-workflow clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
+.PHONY: help up down preview docs test test-worker test-plans test-sandboxes test-shared-sandbox test-units test-registry test-clients test-packages test-container test-kills test-systemd test-long test-fuzz test-workflow clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +45,7 @@ test-shared-sandbox:
 	$(PYTHON) -m pytest tests/e2e tests/clients -m "shares_a_sandbox and (quick or not cell) and not nightly"
 
 test-units:
-	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos --ignore tests/workflows --ignore tests/second_opinions --ignore tests/scans $(REGISTRY_TESTS:%=--ignore %)
+	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos --ignore tests/workflows --ignore tests/second_opinions --ignore tests/scans --ignore tests/systemd $(REGISTRY_TESTS:%=--ignore %)
 
 # The other unit tests share the stacks that they deploy, so they stay in one process.
 test-registry:
@@ -83,6 +83,10 @@ test-scans: setup  ## check the HTTP/2 and TLS of a PoP machine's NGINX with h2s
 	$(UV) venv --quiet --allow-existing tests/scans/bin/sslyze
 	$(UV) pip install --quiet --python tests/scans/bin/sslyze sslyze==6.3.1
 	$(PYTHON) -m pytest tests/scans
+
+test-systemd: setup  ## boot a PoP machine and a shield with the real systemd (3 min; needs root, and systemd)
+	@$(PYTHON) -m local.prerequisites
+	unshare --net sh -c 'ip link set lo up && exec $(PYTHON) -m pytest tests/systemd'
 
 test-long: setup  ## run the end-to-end tests that take longest, such as those of the runbooks (30 min)
 	@$(PYTHON) -m local.prerequisites

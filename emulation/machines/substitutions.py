@@ -39,24 +39,30 @@ _OWN_PATH = re.compile(rf"(?<![\w./])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])")
 class Place:
     """The values to insert into the files of an emulated machine: the machine's root directory and address, and the
     address of Google's metadata server. `metadata_host` is empty if the machine is not on Google Cloud.
+
+    `has_own_root` is true if the machine's processes see `root` as `/`, as in tests/systemd. The machine's files then
+    need no substitution for a host that several machines share.
     """
 
     sandbox: Sandbox
     root: Path
     address: str
     metadata_host: str = ""
+    has_own_root: bool = False
 
 
 @dataclass(frozen=True)
 class Substitution:
     """A change to files of an emulated machine. In each file whose path matches the regular expression `path`,
-    `replacement` replaces the text that matches `pattern`.
+    `replacement` replaces the text that matches `pattern`. A machine with a root directory of its own does not need the
+    substitutions for which `for_shared_root` is true.
     """
 
     why: str
     path: str
     pattern: re.Pattern[str]
     replacement: Callable[[re.Match[str], Place], str]
+    for_shared_root: bool = False
 
 
 def _bound_to_address(word: str, address: str) -> str:
@@ -71,6 +77,7 @@ SUBSTITUTIONS = (
         r".*",
         _OWN_PATH,
         lambda match, place: f"{place.root}{match[0]}",
+        for_shared_root=True,
     ),
     Substitution(
         "several machines share one host: a listener on all addresses is one on the machine's own, and so is what asks",
@@ -83,6 +90,7 @@ SUBSTITUTIONS = (
         r"/etc/artifact-edge/.*|/usr/local/s?bin/.*",
         re.compile(r"\b127\.0\.0\.1\b"),
         lambda _, place: place.address,
+        for_shared_root=True,
     ),
     Substitution(
         "only root may listen at port 443, so PoPs of a sandbox listen at another port",
@@ -154,18 +162,21 @@ SUBSTITUTIONS = (
         r"/etc/artifact-edge/records\.config",
         re.compile(r"(?<=admin\.user_id STRING )\w+"),
         lambda match, _: match[0] if os.geteuid() == 0 else getpass.getuser(),
+        for_shared_root=True,
     ),
     Substitution(
         "boto3 comes with the Python that runs the emulation; tests name one that starts a shield's programs faster",
         r"/usr/local/sbin/(fetch-secrets|ship-logs)",
         _PYTHON,
         lambda _, __: f"#!{interpreter()}",
+        for_shared_root=True,
     ),
     Substitution(
         "boto3 comes with the Python that runs the emulation, not from a system package",
         r"/usr/local/s?bin/.*",
         _PYTHON,
         lambda _, __: f"#!{sys.executable}",
+        for_shared_root=True,
     ),
 )
 
@@ -177,6 +188,6 @@ NVME_BYTES = 512 << 20
 def substituted(path: str, content: str, place: Place) -> str:
     """Returns the content of an emulated machine's file at `path` after all substitutions that apply to this path."""
     for rule in SUBSTITUTIONS:
-        if re.fullmatch(rule.path, path):
+        if re.fullmatch(rule.path, path) and not (place.has_own_root and rule.for_shared_root):
             content = rule.pattern.sub(lambda match, rule=rule: rule.replacement(match, place), content)
     return content

@@ -207,7 +207,7 @@ class Supervisor:
                 change_owner(self._place.root, path, self._user)
 
     def _environment(self) -> dict[str, str]:
-        environment = _cloud_environment(self._sandbox, self._instance)
+        environment = cloud_environment(self._sandbox, self._instance)
         if users.has_own_users(self._place.root):
             environment |= users.environment(self._place.root, os.environ)
         for path in self._service.environment_files:
@@ -240,7 +240,7 @@ def _of_the_host() -> dict[str, str]:
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
 
 
-def _cloud_environment(sandbox: Sandbox, instance: Instance) -> dict[str, str]:
+def cloud_environment(sandbox: Sandbox, instance: Instance) -> dict[str, str]:
     """Returns the environment variables that make boto3 on an emulated machine use the emulated AWS. On EC2, boto3 also
     finds the credentials of the machine's role.
     """
