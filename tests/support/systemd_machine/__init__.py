@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,7 +138,7 @@ def machine_in(
 
 @contextmanager
 def control_group() -> Generator[Path]:
-    """Provides a control group for a machine (cgroups(7), version 2)."""
+    """Provides a control group for a machine (cgroups(7), version 2). Kills all its processes at the end."""
     mounts = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
     hierarchy = next(Path(mount[1]) for mount in mounts if mount[2] == "cgroup2")
     group = hierarchy / f"artifact-edge-{uuid.uuid4().hex[:8]}"
@@ -146,9 +146,10 @@ def control_group() -> Generator[Path]:
     try:
         yield group
     finally:
+        (group / "cgroup.kill").write_text("1")
+        assert eventually(lambda: "populated 0" in (group / "cgroup.events").read_text())
         for parent, _, _ in os.walk(group, topdown=False):
-            with suppress(OSError):
-                Path(parent).rmdir()
+            Path(parent).rmdir()
 
 
 def _write_units_of_a_new_host(upper: Path) -> None:
