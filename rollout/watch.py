@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+from cloudflare import APIConnectionError, InternalServerError, RateLimitError
 
 from rollout import RolloutError
 from rollout.error_rates import ErrorRates
@@ -13,13 +16,17 @@ from rollout.verdict import Counts, Rule, Verdict, verdict
 from rollout.worker import Serving, Version, Worker
 
 _NONE = Counts(0, 0)
+# The errors of Cloudflare's API that pass. They come after the retries of Cloudflare's SDK, which last some seconds.
+_PASSING = (APIConnectionError, InternalServerError, RateLimitError)
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True)
 class Waiting:
     """The timing of a program that watches a release. `every` is the number of seconds between two queries for the
     numbers of requests and errors. `longest` is the maximum number of seconds for which the program watches the release
-    at one percentage. `clock` and `sleep` are functions such as `monotonic` and `sleep` of the module `time`.
+    at one percentage, and for which it repeats a call that Cloudflare's API does not answer. `clock` and `sleep` are
+    functions such as `monotonic` and `sleep` of the module `time`.
     """
 
     every: float
@@ -46,23 +53,58 @@ def watch(
 
     Returns GOOD after the last step, and WORSE after a rollback. Returns UNDECIDED if too few requests arrive before
     the watch times out. Both versions then keep their percentages.
+
+    The watch goes on while Cloudflare's API fails, because nobody would notice a worse version without it.
     """
     if list(steps) != sorted(set(steps)):
         raise RolloutError(f"the percentages must grow: {', '.join(map(str, steps))}")
+    if steps:
+        worker.serving().check_advance(steps[0])
     for step in (*steps, None):
-        serving = worker.serving()
+        serving = _answered(worker.serving, waiting, say)
         if serving.new is None:
             return Verdict.GOOD
         found = _decided(worker, serving, rates, rule, waiting, say)
         if found is Verdict.WORSE:
-            left, kept = worker.roll_back()
-            say(f"rolled back: {kept.name} answers all requests, {left.name} none")
+            _answered(lambda serving=serving: _roll_back(worker, serving), waiting, say)
+            say(f"rolled back: {serving.old.name} answers all requests, {serving.new.name} none")
         if found is not Verdict.GOOD:
             return found
         if step is not None:
             worker.advance(step)
             say(f"{serving.new.name} answers {step} % of the requests")
     return Verdict.GOOD
+
+
+def _roll_back(worker: Worker, serving: Serving) -> None:
+    """Rolls the release `serving` back. Does nothing if the old version answers all requests already, as after a
+    rollback whose answer from Cloudflare was lost. A second rollback would go back to an even older version.
+    """
+    if worker.deployment_id() == serving.id:
+        worker.roll_back()
+        return
+    now = worker.serving()
+    if now.new is not None or now.old.id != serving.old.id:
+        raise _changed()
+
+
+def _changed() -> RolloutError:
+    return RolloutError("somebody else changed the deployment; start the watch again")
+
+
+def _answered(call: Callable[[], _Answer], waiting: Waiting, say: Callable[[str], None]) -> _Answer:
+    """Returns the result of `call`, which uses Cloudflare's API. Repeats the call while the API fails, and raises the
+    API's error if the API fails for too long.
+    """
+    deadline = waiting.clock() + waiting.longest
+    while True:
+        try:
+            return call()
+        except _PASSING as error:
+            if waiting.clock() >= deadline:
+                raise
+            say(f"Cloudflare's API fails, trying again: {error}")
+            waiting.sleep(waiting.every)
 
 
 def _decided(
@@ -75,9 +117,9 @@ def _decided(
     deadline = waiting.clock() + waiting.longest
     tests, last, found = 0, None, Verdict.UNDECIDED
     while found is Verdict.UNDECIDED and waiting.clock() < deadline:
-        current = counts(serving, rates)
-        if worker.deployment_id() != serving.id:
-            raise RolloutError("somebody else changed the deployment; start the watch again")
+        current = _answered(lambda: counts(serving, rates), waiting, say)
+        if _answered(worker.deployment_id, waiting, say) != serving.id:
+            raise _changed()
         if current != last:
             say("; ".join(described(new, percentage, serving.old, current)))
             if min(each.requests for each in current) >= rule.minimum:

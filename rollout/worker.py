@@ -56,6 +56,17 @@ class Serving:
             )
         return self.new, self.percentage
 
+    def check_advance(self, percentage: float) -> Version:
+        """Returns the new version. Raises RolloutError if `percentage` is not larger than the new version's percentage
+        now.
+        """
+        new, current = self.under_way()
+        if percentage <= current:
+            raise RolloutError(
+                f"{new.name} answers {current:g} % of the requests already; name a larger percentage, or roll back"
+            )
+        return new
+
 
 class Worker:
     """The edge worker of a stack. The API token of the client `api` must have the permission to edit the workers of the
@@ -106,11 +117,7 @@ class Worker:
     def advance(self, percentage: int) -> None:
         """Lets the new version answer a larger percentage of the requests. At 100 percent, the release ends."""
         now = self.serving()
-        new, current = now.under_way()
-        if percentage <= current:
-            raise RolloutError(
-                f"{new.name} answers {current:g} % of the requests already; name a larger percentage, or roll back"
-            )
+        new = now.check_advance(percentage)
         parts = [(now.old.id, 100 - percentage), (new.id, percentage)]
         self._deploy([part for part in parts if part[1]], release_message(new.name, percentage))
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from cloudflare import Cloudflare
+from cloudflare import Cloudflare, PermissionDeniedError
 
 from contract.worker_releases import objection
 from emulation.cloudflare.in_process import client
@@ -213,6 +214,72 @@ def test_a_watch_ends_when_somebody_else_changes_the_deployment(worker: Worker, 
     with pytest.raises(RolloutError, match="somebody else changed the deployment"):
         clients.watch()
     assert worker.serving().percentage == 20
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "arrives"),
+    [
+        ("POST", "/telemetry/query", False),
+        ("GET", "/deployments", False),
+        ("POST", "/deployments", False),
+        ("POST", "/deployments", True),
+    ],
+)
+def test_a_worse_version_is_rolled_back_although_the_api_fails_for_a_while(
+    worker: Worker,
+    invocations: Invocations,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
+    arrives: bool,
+) -> None:
+    send, failures = httpx.WSGITransport.handle_request, iter(range(1 if arrives else 3))
+    clients = Clients(worker, invocations, failing=0.3)
+    is_pause = False
+
+    def fail(transport: httpx.WSGITransport, request: httpx.Request) -> httpx.Response:
+        affected = not is_pause and request.method == method and request.url.path.endswith(path)
+        if affected and next(failures, None) is not None:
+            if arrives:
+                send(transport, request)
+            return httpx.Response(503, json={"success": False})
+        return send(transport, request)
+
+    def sleep(seconds: float) -> None:
+        nonlocal is_pause
+        is_pause = True
+        if worker.serving().new:
+            Clients.sleep(clients, seconds)
+        is_pause = False
+
+    worker.start(NEW, 10)
+    monkeypatch.setattr(clients, "sleep", sleep)
+    monkeypatch.setattr(httpx.WSGITransport, "handle_request", fail)
+    assert clients.watch() is Verdict.WORSE
+    assert shares(worker) == {worker_version(OLD): 100}
+    assert any("503" in line for line in clients.said)
+
+
+def test_a_watch_without_a_permission_ends_at_once(
+    worker: Worker, invocations: Invocations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(transport: httpx.WSGITransport, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(403, json={})
+
+    worker.start(NEW, 10)
+    clients = Clients(worker, invocations, failing=0)
+    monkeypatch.setattr(httpx.WSGITransport, "handle_request", refuse)
+    with pytest.raises(PermissionDeniedError):
+        clients.watch()
+    assert clients.said == []
+
+
+def test_a_percentage_that_is_no_advance_is_refused_before_the_watch(worker: Worker, invocations: Invocations) -> None:
+    worker.start(NEW, 50)
+    clients = Clients(worker, invocations, failing=0)
+    with pytest.raises(RolloutError, match="answers 50 % of the requests already"):
+        clients.watch([50, 100])
+    assert clients.seen == []
 
 
 def test_the_percentages_of_a_watch_grow(worker: Worker, invocations: Invocations) -> None:
