@@ -26,6 +26,9 @@ const NAME_AND_VERSION = new RegExp(`^(${SCOPED}|${UNSCOPED})/([0-9A-Za-z^~<>=*]
 // projects that used Artifactory have such URLs.
 const TARBALL = new RegExp(`^(${SCOPED}|${UNSCOPED})/-/(?:(@[^/]+)/)?([^/]+)$`);
 const NAME_MAX = 214; // npm's limit (npm docs, package.json, "name")
+// semver reads no longer version (semver, internal/constants.js, MAX_LENGTH). A longer range with hundreds of
+// alternatives would take about a second of processor time for a package with thousands of versions.
+const NAMED_MAX = 256;
 const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // a version as semver.org defines it, without build metadata
 const FILE = /^[A-Za-z0-9_~-][A-Za-z0-9._+~-]*\.tgz$/;
 const ATTESTATIONS = "-/npm/v1/attestations/"; // npm requests attestations under this path (pacote, lib/registry.js)
@@ -66,6 +69,7 @@ export function npmRoute(rest: string, accept: string, url: Queried): Route {
   if (rest.startsWith("-/")) return special(rest, url);
   const [, withVersion, named] = NAME_AND_VERSION.exec(rest) ?? [];
   if (withVersion !== undefined && named !== undefined) {
+    if (named.length > NAMED_MAX) return unknown(`a version, range or dist-tag has at most ${NAMED_MAX} characters here`);
     return object(withVersion, "packument.json", { part: { kind: "version", named } });
   }
   const type = preferred(accept, ["application/json", "application/vnd.npm.install-v1+json"]);

@@ -35,6 +35,7 @@ test("URLs map to the keys of the contracts page", () => {
     ["/pypi/simple/web/", "text/html, application/vnd.pypi.simple.v1+json, */*", "web pypi/simple/web/index.html"],
     ["/npm/web/%5E1.0.0", "", "web npm/web/packument.json"],
     ["/npm/web/*", "", "web npm/web/packument.json"],
+    [`/npm/web/${"1||".repeat(85)}2`, "", "web npm/web/packument.json"],
     ["/npm/@acme/web/~1.0", "", "@acme/web npm/@acme/web/packument.json"],
     ["/npm/web/1.0.0%2Bbuild", "", "web npm/web/packument.json"],
     ["/npm/-/npm/v1/attestations/@acme%2fweb@1.0.0-beta.1", "", "@acme/web npm/@acme/web/attestations/1.0.0-beta.1.json"],
@@ -129,6 +130,7 @@ test("the route of an invalid path is unknown", () => {
     "/pypi/files/a/b/c",
     "/pypi/files/a/%2e%2e",
     `/npm/${"a".repeat(300)}`,
+    `/npm/web/${"1||".repeat(100)}2`,
   ]) {
     assert.equal(key(path), "unknown", path);
   }
