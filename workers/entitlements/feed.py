@@ -41,7 +41,9 @@ class Feed:
         """Answers a request for the feed. `now` is the current time in seconds since 1970."""
         try:
             with self._lock:
-                if now - self._read > REUSED_SECONDS:
+                # A time before the read means that the clock was set back, or that the request waited for the lock. No
+                # request that the edge still waits for has waited longer than the lifetime of a document.
+                if not -LIFETIME_SECONDS <= now - self._read <= REUSED_SECONDS:
                     self._document = self._render(database, now)
                     self._read = now
                 document = self._document

@@ -96,7 +96,7 @@ export class Feed<T> {
     try {
       const answer = await access.fetch(this.name);
       const text = await answer.text();
-      if (answer.status === 200) this.#remember(text);
+      if (answer.status === 200) this.#remember(text, now());
       else reason = `status ${answer.status}`;
     } catch (error) {
       reason = String(error);
@@ -110,13 +110,15 @@ export class Feed<T> {
 
   /**
    * Parses `text`, a document of the feed, and keeps it in memory unless the isolate already has a newer document. The
-   * tiers of Workers Cache can hold different versions, so a later response can contain an older document. Throws an
-   * error if the document has an unknown format.
+   * tiers of Workers Cache can hold different versions, so a later response can contain an older document. A document
+   * from an instance of the API whose clock is ahead counts as read at the time `now`. Otherwise, the isolate would
+   * ignore all newer documents until its own clock reaches the time in the document. Throws an error if the document
+   * has an unknown format.
    */
-  #remember(text: string): void {
+  #remember(text: string, now: number): void {
     const fields = JSON.parse(text) as Record<string, unknown>;
     if (fields["version"] !== FORMAT || typeof fields["read"] !== "number") throw new Error("another format");
-    const read = fields["read"] * 1000;
+    const read = Math.min(fields["read"] * 1000, now);
     if (this.#last === undefined || read > this.#last.read) this.#last = { document: this.parse(fields), read };
   }
 

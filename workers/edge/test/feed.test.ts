@@ -50,6 +50,14 @@ test("the first request waits for a document, and requests in the next two secon
   assert.equal(requests, 1);
 });
 
+test("a document from a clock that is ahead does not keep later documents out", async () => {
+  answer = async () => document(time + 60_000);
+  assert.deepEqual(await current(), ["1060000", 0]);
+  answer = async () => document(time);
+  time += 5_000;
+  assert.deepEqual(await current(), ["1005000", 0]);
+});
+
 test("after two seconds a document stays in use while another one is fetched, and requests together cause one", async () => {
   await current();
   time += 2_100;

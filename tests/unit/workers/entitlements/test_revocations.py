@@ -174,6 +174,12 @@ def test_an_instance_reads_the_database_once_for_requests_that_come_together() -
     assert (database.reads, later["read"]) == (2, 1001)
 
 
+def test_a_feed_is_read_again_after_the_clock_was_set_back() -> None:
+    database, feed = Counted(), revocations_feed()
+    assert [json.loads(feed.answer(database, now).body)["read"] for now in (1000, 940)] == [1000, 940]
+    assert (feed.answer(database, 939).status, database.reads) == (200, 2)
+
+
 def test_a_feed_that_cannot_be_read_is_unavailable_and_never_an_old_one() -> None:
     database, feed = Counted(), revocations_feed()
     assert feed.answer(database, 1000).status == 200
