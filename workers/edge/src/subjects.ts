@@ -44,8 +44,20 @@ const BY_DIGEST = /^oci\/(manifests|blobs)\/(.+)\/([^/]+)\/([^/]+)$/;
  * undefined for an object that belongs to no package.
  */
 export function subjectOf(key: string): Subject | undefined {
-  if (key.startsWith("npm/")) return npmSubject(key);
-  return key.startsWith("pypi/") ? pythonSubject(key) : imageSubject(key);
+  const ecosystem = key.slice(0, Math.max(key.indexOf("/"), 0));
+  return isEcosystem(ecosystem) ? SUBJECT_IN[ecosystem](key) : undefined;
+}
+
+// A record, so that the compiler demands an entry for each new ecosystem. The edge policy refuses nothing under a key
+// without a subject.
+const SUBJECT_IN: Readonly<Record<Ecosystem, (key: string) => Subject | undefined>> = {
+  npm: npmSubject,
+  pypi: pythonSubject,
+  oci: imageSubject,
+};
+
+function isEcosystem(text: string): text is Ecosystem {
+  return Object.hasOwn(SUBJECT_IN, text);
 }
 
 /**
