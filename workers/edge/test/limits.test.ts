@@ -61,6 +61,12 @@ test("a token with too many requests gets 429 from any address, and another toke
   assert.deepEqual(await statuses(1, "other", "192.0.2.5"), [200]);
 });
 
+test("requests for sessions do not count as requests with the token", async () => {
+  grant("builder", ["oci:*:pull"]);
+  assert.deepEqual(await statuses(7, "builder", "192.0.2.8", "/token"), Array(7).fill(200));
+  assert.deepEqual(await statuses(6, "builder", "192.0.2.8"), [403, 403, 403, 403, 403, 429]);
+});
+
 test("an image client that sends too many requests gets the error code of the OCI specification", async () => {
   grant("puller", ["oci:*:pull"]);
   await statuses(5, "puller", "192.0.2.7", "/v2/acme/app/manifests/1.0");
