@@ -409,6 +409,23 @@ def test_a_package_lock_names_tarballs_and_their_digests(tmp_path: Path) -> None
         list(package_lock(file, "https://up.test/npm"))
 
 
+def test_no_message_about_an_entry_of_a_package_lock_shows_a_password(tmp_path: Path) -> None:
+    file = tmp_path / "package-lock.json"
+    entries = {
+        "node_modules/a": {
+            "version": "1.0.0",
+            "resolved": "https://me:p@ssw0rd@up.test/a/-/a-1.0.0.tgz",
+            "integrity": integrity(b"x"),
+        },
+        "node_modules/d": {"version": "1.0.0", "resolved": "git+https://ssw0rd@up.test/d.git#abc"},
+    }
+    file.write_text(json.dumps({"lockfileVersion": 3, "packages": entries}))
+    found = list(package_lock(file, "https://up.test/npm"))
+    assert [each.title for each in found] == ["https://up.test/a/-/a-1.0.0.tgz", "d@1.0.0"]
+    assert "ssw0rd" not in str(found)
+    assert "is resolved to 'git+https://up.test/d.git#abc'" in str(found)
+
+
 def test_a_package_lock_of_npm_6_is_read_like_later_ones(tmp_path: Path) -> None:
     """Reads a lockfile with `lockfileVersion` 1. npm 5 and 6 write such lockfiles, and newer versions of npm can still
     install them.
