@@ -119,14 +119,18 @@ class CloudStorage:
         return target
 
     def _upload(self, target: Any, source: Any, size: int, content_type: str, generation: int) -> None:
-        target.upload_from_file(
-            source,
-            rewind=True,
-            size=size,
-            content_type=content_type,
-            if_generation_match=generation,
-            checksum="crc32c",
-        )
+        try:
+            target.upload_from_file(
+                source,
+                rewind=True,
+                size=size,
+                content_type=content_type,
+                if_generation_match=generation,
+                checksum="crc32c",
+            )
+        # If only the object is missing, the precondition does not hold (status 412).
+        except NotFound:
+            raise StoreError(f"{target.name}: the bucket {self._bucket.name} does not exist") from None
 
 
 def _retain(target: Any, lock: Lock) -> None:

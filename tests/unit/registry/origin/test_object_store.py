@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from emulation.gcp import in_process
-from registry.origin import ObjectStore
+from registry.origin import ObjectStore, Origin, StoreError
 from registry.origin.gcs import CloudStorage, client
 from registry.origin.s3 import S3
-from tests.support.object_store_contract import ObjectStoreContract
+from tests.support.object_store_contract import ObjectStoreContract, blob, document
 from tests.support.purge_endpoint import serving
 from tests.support.s3_bucket import versioned_bucket
 from tests.support.served_clouds import OnCloudStorage
@@ -33,3 +34,17 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 class TestObjectStore(ObjectStoreContract):
     pass
+
+
+def test_a_missing_bucket_is_no_collision_with_another_publisher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(in_process.application(tmp_path)) as url:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+        monkeypatch.setenv("NO_GCE_CHECK", "true")
+        OnCloudStorage(url)
+        origin = Origin(CloudStorage(client(), "deleted", None))
+        with pytest.raises(StoreError, match=r"npm/web-1\.tgz: the bucket deleted does not exist"):
+            origin.create(blob("npm/web-1.tgz", b"content"))
+        with pytest.raises(StoreError, match=r"npm/web/packument\.json: the bucket deleted does not exist"):
+            origin.render(replace(document(), body=b"{}"), 1, "2026-11-29T00:00:00Z", new=True)
