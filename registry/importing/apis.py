@@ -20,6 +20,8 @@ from registry.importing.retries import repeated
 from registry.importing.simple_page import ACCEPT, ListedFile, listed_files
 
 _CHUNK = 1 << 20
+# The maximum number of bytes in one PutObject request (S3 User Guide, "Uploading objects").
+_LARGEST_FILE = 5 << 30
 # This header tells servers to send a file without a content coding. Some servers send a .tar.gz file with the header
 # `Content-Encoding: gzip`. httpx would decompress such a file.
 _AS_IT_IS = {"Accept-Encoding": "identity"}
@@ -124,7 +126,9 @@ class Api:
         return [f"{self._access.learned(index).rstrip('/')}/{project}/" for index in indexes]
 
     def download(self, url: str, file: Path) -> None:
-        """Streams the content of `url` to `file`. Raises RegistryError after several failed attempts."""
+        """Streams the content of `url` to `file`. Raises RegistryError after several failed attempts, or if the content
+        is too long for one object of the origin.
+        """
 
         def attempt() -> None:
             address = self._access.secured(url)
@@ -133,6 +137,8 @@ class Api:
                 answer.headers.pop("Content-Encoding", None)
                 for chunk in answer.iter_bytes(_CHUNK):
                     target.write(chunk)
+                    if target.tell() > _LARGEST_FILE:
+                        raise RegistryError(f"{url}: is longer than {_LARGEST_FILE} bytes, and cannot be imported")
 
         self._tried(url, attempt)
 

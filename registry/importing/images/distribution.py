@@ -48,6 +48,9 @@ _NO_HEAD = (405, 501)
 # these statuses. The import then starts the download again from its first byte.
 _NO_CONTINUATION = (400, 412, 416)
 _TAGS_A_PAGE = 1000
+# The maximum size of an answer that the import reads into memory. Manifests have at most 4 MiB. Some registries send
+# the whole list of a repository's tags in one answer.
+_MOST_BYTES = 64 << 20
 
 _Answer = TypeVar("_Answer")
 
@@ -215,11 +218,12 @@ class SourceRepository:
         """Sends a request to the registry, and returns the answer. An answer with a status of 400 or more is an error,
         unless `allowed` contains the status.
 
-        Retries transient failures. Raises RegistryError when the request still fails.
+        Retries transient failures. Raises RegistryError when the request still fails, or if the answer is too long.
         """
 
         def attempt() -> httpx.Response:
-            answer = self._http.request(method, url, headers={"Accept": accept}, auth=self._auth)
+            with self._http.stream(method, url, headers={"Accept": accept}, auth=self._auth) as streamed:
+                answer = _read(streamed)
             if answer.status_code not in allowed:
                 answer.raise_for_status()
             return answer
@@ -240,6 +244,18 @@ class SourceRepository:
                 yield Descriptor.model_validate(each)
             except ValidationError:
                 raise RegistryError(f"{answer.request.url}: lists {each!r}, which is not a descriptor") from None
+
+
+def _read(streamed: httpx.Response) -> httpx.Response:
+    """Reads an answer into memory. Raises RegistryError if the answer has more than _MOST_BYTES."""
+    body = bytearray()
+    for chunk in streamed.iter_bytes():
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            raise RegistryError(f"{streamed.request.url}: the answer is longer than {_MOST_BYTES} bytes")
+    headers = streamed.headers.copy()
+    headers.pop("Content-Encoding", None)  # `iter_bytes` has decoded the body
+    return httpx.Response(streamed.status_code, headers=headers, content=bytes(body), request=streamed.request)
 
 
 def _list(answer: httpx.Response, name: str, kind: type[_Answer]) -> list[_Answer]:
