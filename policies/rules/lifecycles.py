@@ -4,7 +4,7 @@ limited time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pulumi_policy import Policy, PolicyResource, Severity, StackValidationArgs
@@ -42,7 +42,7 @@ def published_objects_kept(bucket: PolicyResource, stack: StackValidationArgs) -
     if kind(bucket) == GCS_BUCKET:
         yield from _google_losses(bucket, classes)
         return
-    for rule in _s3_rules(bucket, stack):
+    for rule in (rule for rules in _s3_configurations(bucket, stack) for rule in rules):
         expiration = part(rule, "expiration")
         if expiration.get("days"):
             yield f"rule {rule.get('id')} deletes objects after {int(expiration['days'])} days"
@@ -90,11 +90,13 @@ def incomplete_uploads_removed(bucket: PolicyResource, stack: StackValidationArg
         return
     most = int(setting(stack, "days", 7))
     if kind(bucket) == GCS_BUCKET:
-        ages = _google_days(bucket, "AbortIncompleteMultipartUpload", "age")
+        found = [_google_days(bucket, "AbortIncompleteMultipartUpload", "age")]
     else:
-        rules = [rule for rule in _s3_rules(bucket, stack) if is_for_everything(rule)]
-        ages = _s3_days(rules, "abortIncompleteMultipartUpload", "daysAfterInitiation")
-    if not any(age <= most for age in ages):
+        found = [
+            _s3_days(filter(is_for_everything, rules), "abortIncompleteMultipartUpload", "daysAfterInitiation")
+            for rules in _s3_configurations(bucket, stack)
+        ]
+    if not all(any(age <= most for age in ages) for ages in found):
         yield f"nothing removes incomplete uploads after {most} days or less"
 
 
@@ -113,13 +115,14 @@ def old_versions_kept_and_expired(bucket: PolicyResource, stack: StackValidation
     least = 1 if is_log_bucket(bucket, stack) else int(setting(stack, "least_days", 7))
     most = int(setting(stack, "most_days", 365))
     if kind(bucket) == GCS_BUCKET:
-        ages = for_everything = _google_days(bucket, "Delete", "daysSinceNoncurrentTime")
+        ages = _google_days(bucket, "Delete", "daysSinceNoncurrentTime")
+        for_everything = [ages]
     else:
-        rules = list(_s3_rules(bucket, stack))
-        ages = _s3_days(rules, "noncurrentVersionExpiration", "noncurrentDays")
-        whole = [rule for rule in rules if is_for_everything(rule)]
-        for_everything = _s3_days(whole, "noncurrentVersionExpiration", "noncurrentDays")
-    if not for_everything:
+        configurations = _s3_configurations(bucket, stack)
+        action = ("noncurrentVersionExpiration", "noncurrentDays")
+        ages = [age for rules in configurations for age in _s3_days(rules, *action)]
+        for_everything = [_s3_days(filter(is_for_everything, rules), *action) for rules in configurations]
+    if not all(for_everything):
         yield "old versions are never deleted"
     for age in ages:
         if not least <= age <= most:
@@ -132,17 +135,23 @@ def is_for_everything(rule: Properties) -> bool:
     return rule.get("status") == "Enabled" and not narrowed
 
 
-def _s3_rules(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[Properties]:
-    """Yields the enabled lifecycle rules of an S3 bucket, from separate Pulumi resources and from the bucket's own
-    property.
+def _s3_configurations(bucket: PolicyResource, stack: StackValidationArgs) -> list[list[Properties]]:
+    """Returns the enabled rules of each lifecycle configuration of an S3 bucket: of separate Pulumi resources, and of
+    the bucket's own property. The result has at least one configuration, which can be empty.
+
+    S3 keeps only the configuration that is written last (S3 API Reference, "PutBucketLifecycleConfiguration"). If a
+    bucket has several, each of them alone must therefore meet a policy.
     """
-    for lifecycle in of_bucket(bucket, _S3_LIFECYCLE, stack):
-        yield from (rule for rule in parts(lifecycle.props, "rules") if rule.get("status") != "Disabled")
+    found = [
+        [rule for rule in parts(lifecycle.props, "rules") if rule.get("status") != "Disabled"]
+        for lifecycle in of_bucket(bucket, _S3_LIFECYCLE, stack)
+    ]
     if is_set(bucket, "lifecycleRules"):
-        yield from (rule for rule in parts(bucket.props, "lifecycleRules") if rule.get("enabled") is not False)
+        found.append([rule for rule in parts(bucket.props, "lifecycleRules") if rule.get("enabled") is not False])
+    return found or [[]]
 
 
-def _s3_days(rules: list[Properties], action: str, name: str) -> list[int]:
+def _s3_days(rules: Iterable[Properties], action: str, name: str) -> list[int]:
     """Returns after how many days each of the S3 lifecycle rules carries out an action. `action` is the Pulumi name of
     the action, and `name` is the Pulumi name of the property that contains the number of days. The result leaves out
     rules without this property.

@@ -193,9 +193,20 @@ CASES = [
         [gcs_rule("AbortIncompleteMultipartUpload", "age", 8)],
         "nothing removes",
     ),
+    Case(
+        "multi-bucket-incomplete-uploads-removed",
+        # S3 keeps only the configuration that is written last.
+        [PRIMARY, uploads(), lifecycle("noncurrentVersionExpiration", {"noncurrentDays": 30})],
+        "nothing removes incomplete uploads",
+    ),
     Case("multi-bucket-incomplete-uploads-removed", [PRIMARY, uploads()]),
     Case("multi-bucket-incomplete-uploads-removed", [gcs_rule("AbortIncompleteMultipartUpload", "age", 7)]),
     Case("multi-bucket-old-versions-kept-and-expired", [PRIMARY, uploads()], "old versions are never deleted"),
+    Case(
+        "multi-bucket-old-versions-kept-and-expired",
+        [PRIMARY, lifecycle("noncurrentVersionExpiration", {"noncurrentDays": 30}), uploads()],
+        "old versions are never deleted",
+    ),
     Case(
         "multi-bucket-old-versions-kept-and-expired",
         [PRIMARY, lifecycle("noncurrentVersionExpiration", {"noncurrentDays": 1})],
