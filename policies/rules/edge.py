@@ -5,6 +5,7 @@ in secret bindings, and it authenticates to the shields (regional caches).
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from datetime import date
 
@@ -56,6 +57,14 @@ def secrets_bound_as_secret_text(args: ResourceValidationArgs) -> Iterator[str]:
                     yield f"binding {binding.get('name')} has a value with the name {name}"
     for found in _recognized_secrets(str(args.props.get("content") or "")):
         yield f"the code seems to hold {found}"
+    modules = part(args.props, "files")
+    for name in modules:
+        packed = str(part(modules, name).get("contentBase64") or "")
+        for found in _recognized_secrets(b64decode(packed).decode(errors="replace")):
+            yield f"the module {name} seems to hold {found}"
+    for each in (args.props, *(part(modules, name) for name in modules)):
+        if path := each.get("contentFile"):
+            yield f"nobody searches the file {path} for secrets; give content or contentBase64 instead of contentFile"
 
 
 @each_resource(

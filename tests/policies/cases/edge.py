@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
@@ -55,6 +57,25 @@ CASES = [
         "cloudflare-workers-secrets-bound-as-secret-text",
         [resource(SCRIPT, {"content": f"const k = `{PRIVATE_KEY}`"})],
         "a private key",
+    ),
+    Case(
+        "cloudflare-workers-secrets-bound-as-secret-text",
+        [resource(SCRIPT, {"contentFile": "worker.js", "contentSha256": "0" * 64})],
+        "nobody searches the file worker.js for secrets",
+    ),
+    Case(
+        "cloudflare-workers-secrets-bound-as-secret-text",
+        [resource(SCRIPT, {"files": {"key.txt": {"contentType": "text/plain", "contentFile": "key.txt"}}})],
+        "nobody searches the file key.txt for secrets",
+    ),
+    Case(
+        "cloudflare-workers-secrets-bound-as-secret-text",
+        [resource(SCRIPT, {"files": {"key.txt": {"contentBase64": b64encode(PRIVATE_KEY.encode()).decode()}}})],
+        "the module key.txt seems to hold a private key",
+    ),
+    Case(
+        "cloudflare-workers-secrets-bound-as-secret-text",
+        [resource(SCRIPT, {"files": {"add.wasm": {"contentBase64": "AGFzbQEAAAA="}}})],
     ),
     Case(
         "cloudflare-workers-secrets-bound-as-secret-text",
