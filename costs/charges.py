@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ _LOCAL_SSD_GB = 375  # the size of each local SSD of a Compute Engine machine (C
 _EC2_BASE, _EC2_LIKE = "us-east-1", "i4i"
 _GCE_BASE, _GCE_LIKE = "us-central1", "n2-standard"
 _FAST_CHECK_SECONDS = 10
+_SUFFIXES = {None: 1, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 # the size of a root disk without a configured size; it is the size of the Debian machine image
 _DEFAULT_ROOT_GB = 8
 
@@ -125,13 +127,20 @@ def _cloud_run(properties: Properties, prices: Prices) -> Iterator[Charge]:
     least = float(_part(template, "scaling").get("minInstanceCount") or 0)
     for container in cast(Sequence[Properties], template.get("containers") or ()):
         limits = _part(_part(container, "resources"), "limits")
-        processors, memory = float(limits.get("cpu") or 1), _gib(str(limits.get("memory") or "512Mi"))
+        processors = _quantity(str(limits.get("cpu") or 1))
+        memory = _quantity(str(limits.get("memory") or "512Mi")) / 2**30
         hourly = processors * prices.units["cloud-run-vcpu-hour"] + memory * prices.units["cloud-run-gib-hour"]
         yield f"Cloud Run, {least:.0f} instances of {processors:g} vCPU", least * hourly * prices.hours
 
 
-def _gib(size: str) -> float:
-    return float(size.removesuffix("Gi")) if size.endswith("Gi") else float(size.removesuffix("Mi")) / 1024
+def _quantity(text: str) -> float:
+    """Returns the number that a limit of Cloud Run stands for, such as 0.5 for `500m`. Raises PriceMissing if `text` is
+    no quantity (Kubernetes API reference, "Quantity").
+    """
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(m|[kMG]|[KMG]i)?", text)
+    if found is None:
+        raise PriceMissing([f"Cloud Run limit {text}"])
+    return float(found[1]) * _SUFFIXES[found[2]]
 
 
 def _part(properties: Properties, name: str) -> Properties:

@@ -73,13 +73,17 @@ def test_a_database_is_paid_by_replica_and_has_three_in_one_region() -> None:
 
 
 def test_minimum_instances_cost_all_the_time() -> None:
-    def service(least: int) -> Resource:
-        containers = [{"resources": {"limits": {"cpu": "1", "memory": "512Mi"}}}]
+    def service(least: int, cpu: str = "1", memory: str = "512Mi") -> Resource:
+        containers = [{"resources": {"limits": {"cpu": cpu, "memory": memory}}}]
         template = {"scaling": {"minInstanceCount": least}, "containers": containers}
         return resource("gcp:cloudrunv2/service:Service", template=template)
 
     assert cost(service(0)) == 0
     assert cost(service(2)) == pytest.approx(2 * (0.0648 + 0.0036) * 730)
+    assert cost(service(2, "1000m", "536870912")) == pytest.approx(cost(service(2)))
+    assert cost(service(2, "1", "512M")) == pytest.approx(2 * (0.0648 + 0.0036 * 512e6 / 2**29) * 730)
+    with pytest.raises(PriceMissing, match="Cloud Run limit plenty"):
+        cost(service(2, "1", "plenty"))
 
 
 def test_costs_are_grouped_by_component_the_highest_first() -> None:
