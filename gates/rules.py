@@ -98,12 +98,16 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 def rotation(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """Refuses a plan that replaces too many machines at once. New machines start with empty caches, so they would send
-    all requests of clients to the origin at the same time.
+    all requests of clients to the origin at the same time. A deleted machine counts as replaced if the plan creates
+    another machine in its group.
     """
     groups = by_group(plan.of(NODES, "same", "update", "replace", "delete"))
+    created = by_group(plan.of(NODES, "create"))
     all_replaced: list[Change] = []
-    for (region, _), nodes in groups.items():
-        replaced = [one for one in nodes if emptied(one)]
+    for (region, component), nodes in groups.items():
+        deleted = [one for one in nodes if one.action == "delete"]
+        renamed = deleted[: len(created.get((region, component), []))]
+        replaced = [*(one for one in nodes if emptied(one)), *renamed]
         all_replaced += replaced
         if len(nodes) > 1 and len(replaced) > at_once(limits.nodes_of_region, len(nodes)):
             yield _rotation_refusal(f"of {region}", replaced, len(nodes), limits.nodes_of_region)

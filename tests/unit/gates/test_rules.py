@@ -132,6 +132,16 @@ def test_not_all_machines_of_a_region_are_replaced_at_once() -> None:
     assert broken(plan(node("replace", "eu-0"), node("same", "eu-1"), node("same", "eu-2"), *others)) == []
 
 
+def test_machines_under_new_names_start_empty_too() -> None:
+    stays = [node("same", "eu-3"), *(node("same", f"us-{number}", "us-east-1") for number in range(4))]
+    old = [node("delete", f"eu-{number}") for number in range(3)]
+    new = [node("create", f"dublin-{number}") for number in range(3)]
+    assert broken(plan(*old, *new, *stays)) == [
+        "rotation: 3 of 4 machines of eu-west-1 are replaced at once; the limit is 2"
+    ]
+    assert broken(plan(*old, *stays)) == broken(plan(*new, *stays)) == broken(plan(*old, *new[:2], *stays)) == []
+
+
 @pytest.mark.parametrize("changed", ["instanceType", "userDataBase64", "serviceAccount"])
 def test_a_machine_that_is_stopped_for_a_change_loses_its_cache_too(changed: str) -> None:
     stopped = [step("update", NODE, f"eu-{number}", new={"region": "eu"}, keys=[changed]) for number in range(2)]
