@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,13 @@ class LeftOut:
 # A source of an import yields these items: a file or image to import, a package that cannot be imported, or a package
 # that the import leaves out on purpose.
 Found = Wanted | Refused | LeftOut
+
+
+def without_credentials(text: str) -> str:
+    """Returns a URL, or a line with URLs, without user names and passwords. A password may contain an `@` that is not
+    percent-encoded.
+    """
+    return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
 def digest_of_integrity(text: str, title: str) -> str:

@@ -6,19 +6,16 @@ Sources: npm docs, package-lock.json (`lockfileVersion` 1 to 3); @npmcli/arboris
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 from registry import RegistryError
-from registry.importing import Refused, Wanted, digest_of_integrity
+from registry.importing import Refused, Wanted, digest_of_integrity, without_credentials
 
 # npm's public registry. If a URL in a lockfile names this registry, npm instead uses the registry in its configuration
 # (npm docs, `replace-registry-host`).
 _PUBLIC = "https://registry.npmjs.org/"
-# Matches the user name and the password in a URL. A password may contain an "@" that is not percent-encoded.
-_CREDENTIALS = re.compile(r"(?<=://)[^/]*@")
 # The names of files that an import cannot read, such as the lockfile of another program. Each name maps to a command
 # that writes a requirements.txt or a package-lock.json with the same versions.
 _OTHER_LOCKFILES = {
@@ -122,7 +119,7 @@ def _locked(file: Path, place: str, entry: dict[str, Any], registry: str) -> Wan
     resolved = _text(entry, "resolved")
     if registry and resolved.startswith(_PUBLIC):
         resolved = f"{registry.rstrip('/')}/{resolved.removeprefix(_PUBLIC)}"
-    public = _CREDENTIALS.sub("", resolved)
+    public = without_credentials(resolved)
     if resolved and not resolved.startswith(("https://", "http://")):
         return Refused(spec, f"{file}: {place} is resolved to {public!r}, which is not a registry's URL")
     if "integrity" not in entry:

@@ -17,7 +17,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from registry import RegistryError
-from registry.importing import LeftOut, Refused
+from registry.importing import LeftOut, Refused, without_credentials
 
 # An option on the line of a requirement, such as --hash=sha256:… A value with spaces is quoted, as in
 # --config-settings="--build-option=a b".
@@ -156,8 +156,9 @@ class _Reader:
         """
         for joined in _joined(text):
             written = _COMMENT.sub("", joined).strip()
-            # Error messages show the line without the values of its variables, because such a value may be a password.
-            line, title = _VARIABLE.sub(self._value, written), f"{file}: {written}"
+            # Error messages show the line without the values of its variables, because such a value may be a password,
+            # and without the passwords in its URLs.
+            line, title = _VARIABLE.sub(self._value, written), f"{file}: {without_credentials(written)}"
             if other := _OTHER_FILE.fullmatch(line):
                 found = self._included(file, title, other["file"], including)
                 is_constraints = "c" in (other["short"], (other["long"] or "")[:1])

@@ -158,3 +158,12 @@ def test_a_message_does_not_show_the_value_of_a_variable(tmp_path: Path) -> None
     file.write_text("p @ https://${TOKEN}@up.test/p.zip\n")
     (refused,) = requirements(file, {"TOKEN": "secret"})
     assert "secret" not in str(refused)
+
+
+@pytest.mark.parametrize("line", ["p @ https://ada:ssw0rd@up.test/p.whl", "-e git+https://ssw0rd@up.test/p.git#egg=p"])
+def test_a_refused_line_is_named_without_the_password_in_its_url(tmp_path: Path, line: str) -> None:
+    (tmp_path / "requirements.txt").write_text(line)
+    (found,) = requirements(tmp_path / "requirements.txt")
+    assert isinstance(found, Refused)
+    assert "https://up.test/p." in found.title
+    assert "ssw0rd" not in str(found)
