@@ -437,7 +437,10 @@ def test_a_compliance_lock_on_google_needs_a_protected_stack(protect: bool) -> N
             {"store": "s3", "regions": ["us-east-1", "eu-west-1"], "standby": ["us-east4", "europe-west1"]},
             "no dual-region",
         ),
-        ({"store": "s3", "regions": ["us-east-1", "eu-west-1"], "standby": ["eu-west-1"]}, "not a Google Cloud region"),
+        (
+            {"store": "s3", "regions": ["us-east-1", "eu-west-1"], "standby": ["eu-west-1"]},
+            "lacks the Google Cloud region",
+        ),
     ],
 )
 def test_an_invalid_standby_is_refused(blobs: dict[str, Any], reason: str) -> None:
