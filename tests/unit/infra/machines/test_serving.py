@@ -7,8 +7,6 @@ reports to the emulated Parameter Store that it serves clients.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from types import SimpleNamespace
 
 import pulumi
@@ -16,10 +14,10 @@ import pytest
 
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
-from infra import polling
 from infra.machines import serving
 from infra.machines.serving import ServingReports
 from tests.support.harness import deploy
+from tests.support.polling_clock import PollingClock
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
@@ -27,27 +25,9 @@ REGION = "eu-west-1"
 REPORTS = ServingReports("/artifact-edge/test/serving", "us-east-1")
 
 
-class Clock:
-    """A clock that advances only when the program pauses. `at` maps times in seconds to functions. The clock calls each
-    function at its time.
-    """
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 0.0
-        self.at: dict[float, Callable[[], object]] = {}
-        monkeypatch.setattr(polling, "asyncio", SimpleNamespace(sleep=self.sleep))
-        monkeypatch.setattr(polling, "time", SimpleNamespace(monotonic=lambda: self.now))
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        for time in [time for time in self.at if time <= self.now]:
-            self.at.pop(time)()
-        await asyncio.sleep(0)
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
+def clock(monkeypatch: pytest.MonkeyPatch) -> PollingClock:
+    return PollingClock(monkeypatch)
 
 
 def report(machine: str, instance_id: str) -> None:
@@ -86,7 +66,7 @@ def moved(new: str, allocation: str) -> str:
     return deploy(program, handlers(), functions(), config={"aws:region": REGION}).outputs["instance"]
 
 
-def test_an_address_moves_only_when_the_new_machine_serves(clock: Clock) -> None:
+def test_an_address_moves_only_when_the_new_machine_serves(clock: PollingClock) -> None:
     old, new = start_machine(), start_machine()
     report("node", old)
     clock.at[180] = lambda: report("node", new)
@@ -94,7 +74,7 @@ def test_an_address_moves_only_when_the_new_machine_serves(clock: Clock) -> None
     assert clock.now >= 180
 
 
-def test_an_address_moves_to_a_machine_that_only_lacks_the_address(clock: Clock) -> None:
+def test_an_address_moves_to_a_machine_that_only_lacks_the_address(clock: PollingClock) -> None:
     old, new = start_machine(), start_machine()
     report("node", serving.waits_for_its_address(old))
     clock.at[120] = lambda: report("node", serving.waits_for_its_address(new))
@@ -102,7 +82,7 @@ def test_an_address_moves_to_a_machine_that_only_lacks_the_address(clock: Clock)
     assert 120 <= clock.now < 180
 
 
-def test_an_update_whose_machine_never_serves_fails_and_leaves_the_address(clock: Clock) -> None:
+def test_an_update_whose_machine_never_serves_fails_and_leaves_the_address(clock: PollingClock) -> None:
     old, new = start_machine(), start_machine()
     allocation = address_of(old)
     with pytest.raises(Exception, match=f"the new machine {new} does not report that it serves; {old} keeps the"):
@@ -112,7 +92,7 @@ def test_an_update_whose_machine_never_serves_fails_and_leaves_the_address(clock
 
 
 @pytest.mark.parametrize("holds", ["nobody", "itself"])
-def test_an_address_that_no_other_machine_has_moves_at_once(clock: Clock, holds: str) -> None:
+def test_an_address_that_no_other_machine_has_moves_at_once(clock: PollingClock, holds: str) -> None:
     new = start_machine()
     assert moved(new, address_of(new if holds == "itself" else None)) == new
     assert clock.now == 0
@@ -131,7 +111,7 @@ def next_is_replaced(first: str) -> None:
     assert deploy(program, handlers(), functions(), config={"aws:region": REGION}).outputs["replaced"] is True
 
 
-def test_the_next_machine_of_a_region_is_replaced_when_the_first_serves_again(clock: Clock) -> None:
+def test_the_next_machine_of_a_region_is_replaced_when_the_first_serves_again(clock: PollingClock) -> None:
     report("one", "1111")
     report("two", "2222")
     clock.at[200] = lambda: report("one", "3333")
@@ -139,7 +119,7 @@ def test_the_next_machine_of_a_region_is_replaced_when_the_first_serves_again(cl
     assert clock.now >= 200
 
 
-def test_the_next_machine_is_not_replaced_while_the_first_waits_for_its_address(clock: Clock) -> None:
+def test_the_next_machine_is_not_replaced_while_the_first_waits_for_its_address(clock: PollingClock) -> None:
     report("one", serving.waits_for_its_address("3333"))
     report("two", "2222")
     clock.at[90] = lambda: report("one", "3333")
@@ -147,6 +127,6 @@ def test_the_next_machine_is_not_replaced_while_the_first_waits_for_its_address(
     assert clock.now >= 90
 
 
-def test_the_machines_of_a_new_region_are_created_at_once(clock: Clock) -> None:
+def test_the_machines_of_a_new_region_are_created_at_once(clock: PollingClock) -> None:
     next_is_replaced("1111")
     assert clock.now == 0

@@ -16,7 +16,7 @@ from infra.machines.serving import ServingReports, waits_for_its_address
 from infra.pop import PopArgs, PopNode
 from infra.pop.ec2 import Ec2Pop
 from tests.support.harness import deploy
-from tests.unit.infra.machines.test_serving import Clock
+from tests.support.polling_clock import PollingClock
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
@@ -52,7 +52,7 @@ def holder(allocation: str) -> str:
 def test_a_new_machine_gets_its_address_before_it_serves_and_the_next_one_waits_until_it_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ec2, clock = client("ec2", {"region": REGION}), Clock(monkeypatch)
+    ec2, clock = client("ec2", {"region": REGION}), PollingClock(monkeypatch)
     allocations: list[str] = []
     for node in NODES:
         old = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
