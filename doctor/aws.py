@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.secrets import POP_SECRETS, SecretName
 from doctor.finding import Finding
+from doctor.machines import machines_in_regions
 from stacks.config import Stack
 
 # The names of the secrets that the stack needs. The command `python -m registry keys init` creates these secrets.
@@ -56,19 +57,10 @@ def check(stack: Stack, clients: Clients = boto3_client) -> Iterator[Finding]:
     yield from _boundary(stack, account, clients)
     yield from _secrets(stack, clients)
     yield from _buckets(stack, clients)
-    for region, machines in _machines(stack).items():
+    for region, machines in machines_in_regions(stack, "aws").items():
         if region not in disabled:
             yield from _quotas(region, machines, clients)
     yield from _concurrency(stack, clients)
-
-
-def _machines(stack: Stack) -> dict[str, Counter[str]]:
-    """Returns a mapping from each AWS region to the number of EC2 machines of each type that the stack has there."""
-    found: dict[str, Counter[str]] = {}
-    for machines in [*stack.config.shields, *stack.config.pops]:
-        if machines.cloud == "aws":
-            found.setdefault(machines.region, Counter())[machines.machine_type] += machines.nodes
-    return found
 
 
 def _regions(stack: Stack, clients: Clients) -> Generator[Finding, None, set[str]]:
@@ -76,7 +68,7 @@ def _regions(stack: Stack, clients: Clients) -> Generator[Finding, None, set[str
     the generator returns the disabled regions.
     """
     config = stack.config
-    used = {stack.home_region, *_machines(stack)}
+    used = {stack.home_region, *machines_in_regions(stack, "aws")}
     used |= set(config.blobs.regions) if config.blobs.store == "s3" else set()
     used |= set(config.metadata.regions) if config.metadata.store == "dynamodb" else set()
     listed = clients("ec2", stack.home_region).describe_regions(AllRegions=True)["Regions"]

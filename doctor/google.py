@@ -13,6 +13,7 @@ from google.auth.transport.requests import AuthorizedSession
 from requests import RequestException
 
 from doctor.finding import Finding
+from doctor.machines import machines_in_regions
 from stacks.config import Stack
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -44,7 +45,7 @@ def get_json(url: str) -> Any:
 def needed_apis(stack: Stack) -> list[str]:
     """Returns the Google Cloud APIs that the stack's resources use. The list is empty for a stack on AWS alone."""
     config, found = stack.config, set[str]()
-    if _machines(stack):
+    if machines_in_regions(stack, "gcp"):
         found |= {"compute", "iam"}
     if config.blobs.store == "gcs" or config.blobs.standby:
         found |= {"storage", "cloudkms", "monitoring"}
@@ -78,22 +79,11 @@ def check(stack: Stack, project: str, get: Get = get_json) -> Iterator[Finding]:
         yield from _quotas(stack, project, get)
 
 
-def _machines(stack: Stack) -> dict[str, Counter[str]]:
-    """Returns a mapping from each region of Google Cloud to the number of machines of each type that the stack has
-    there.
-    """
-    found: dict[str, Counter[str]] = {}
-    for machines in [*stack.config.shields, *stack.config.pops]:
-        if machines.cloud == "gcp":
-            found.setdefault(machines.region, Counter())[machines.machine_type] += machines.nodes
-    return found
-
-
 def _quotas(stack: Stack, project: str, get: Get) -> Iterator[Finding]:
     """Yields one finding (the result of a check) for each regional quota that limits the number of the stack's
     machines. The finding says whether the quota is large enough.
     """
-    for region, machines in _machines(stack).items():
+    for region, machines in machines_in_regions(stack, "gcp").items():
         quotas = {each["metric"]: each for each in get(f"{_COMPUTE}/projects/{project}/regions/{region}")["quotas"]}
         used = Counter[str]()
         for machine_type, nodes in machines.items():
