@@ -25,7 +25,6 @@ _PATIENT_TIMEOUT = urllib3.Timeout(connect=5, read=60)
 _TRANSIENT = frozenset({408, 409, 429})
 _RETRIED = _TRANSIENT | {500, 502, 503, 504, 520, 521, 522, 523, 524}
 _RETRIES = 2
-_TOKEN = re.compile(r"[!-~]+")
 
 
 class CloudflareError(Exception):
@@ -52,6 +51,11 @@ class Http(Protocol):
     def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]) -> Response: ...
 
 
+def is_token(text: str) -> bool:
+    """Returns whether a text can be the token in a header `Authorization`: it has no white space and is not empty."""
+    return re.fullmatch(r"[!-~]+", text) is not None
+
+
 class CloudflareApi:
     """A client of Cloudflare's API that uses one API token. If `base` is empty, the client uses Cloudflare's public
     API. Raises CloudflareError for a token that cannot be a part of a header.
@@ -64,7 +68,7 @@ class CloudflareApi:
         # A secret often ends with a line break. Python's HTTP client quotes the whole header in its error for a line
         # break, and the error would show the token.
         token = token.strip()
-        if not _TOKEN.fullmatch(token):
+        if not is_token(token):
             raise CloudflareError("the Cloudflare API token has a space or a line break inside; copy the token again")
         self._url = (base or _PUBLIC_API).rstrip("/")
         self._http: Http = http or cast(Http, urllib3.PoolManager(timeout=_TIMEOUT, retries=False))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import Annotated
 
@@ -32,13 +31,14 @@ def visible(
 
     Requests to the edge use the token in ARTIFACT_EDGE_TOKEN. Without a token, the command does not measure the edge.
     """
+    from registry.cloudflare.api import is_token
     from registry.ecosystems.packages import parse
     from registry.target import read_target
     from registry.visible import Follower, complaint
 
     # An error of the HTTP client would show a token that has a line break.
     token = os.environ.get(_TOKEN, "").strip()
-    if not re.fullmatch(r"[!-~]*", token):
+    if token and not is_token(token):
         raise RegistryError(f"{_TOKEN}: has a space or a line break inside; copy the token again")
     target = read_target(stack_outputs)
     vias = dict(_via(each) for each in via or ())
