@@ -241,6 +241,15 @@ def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnClou
     return OnCloudStorage(http)
 
 
+def commands_use(monkeypatch: pytest.MonkeyPatch, target: object) -> None:
+    """Makes the commands of `python -m registry` read `target` from any file with the outputs of a stack."""
+
+    def read(file: object) -> object:
+        return target
+
+    monkeypatch.setattr("registry.target.read_target", read)
+
+
 def missing_files(network: Network) -> set[str]:
     """Returns the keys of objects to which a packument or a simple index refers, but which are not in the bucket."""
     keys, named = network.objects(), set[str]()

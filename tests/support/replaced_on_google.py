@@ -13,10 +13,10 @@ import pytest
 from emulation.gcp import in_process as google
 from emulation.providers import aws as emulated_aws
 from emulation.providers import gcp as emulated_gcp
-from emulation.providers.aws.clients import client
 from infra import polling
 from infra.machines.serving import ServingReports
 from tests.support.harness import deploy
+from tests.support.serving_report import report
 
 SERVING = ServingReports("/artifact-edge/test/serving", "us-east-1")
 
@@ -37,11 +37,11 @@ def assert_the_second_machine_waits(
         the second machine does not exist yet. Then reports that the first machine serves clients.
         """
         waited.append(project.get(machines.format("c", nodes[1])).status_code == 404)
-        _report(nodes[0], project.get(machines.format("b", nodes[0])).json()["id"])
+        report(SERVING, nodes[0], project.get(machines.format("b", nodes[0])).json()["id"])
         await asyncio.sleep(0)
 
     monkeypatch.setattr(polling, "asyncio", SimpleNamespace(sleep=pause))
-    _report(nodes[1], "served before")
+    report(SERVING, nodes[1], "served before")
     deployed = deploy(
         program,
         [*emulated_aws.handlers(), *emulated_gcp.handlers(lambda: project)],
@@ -54,9 +54,3 @@ def assert_the_second_machine_waits(
     assert all(refused <= machine.replaced_for for machine in deployed.of(gcp.compute.Instance).values())
     assert set(deployed.outputs["addresses"]) == set(nodes)
     assert project.get(machines.format("c", nodes[1])).status_code == 200
-
-
-def _report(machine: str, instance_id: str) -> None:
-    client("ssm", {"region": SERVING.region}).put_parameter(
-        Name=SERVING.parameter(machine), Value=instance_id, Type="String", Overwrite=True
-    )

@@ -18,6 +18,7 @@ from infra.machines import serving
 from infra.machines.serving import ServingReports
 from tests.support.harness import deploy
 from tests.support.polling_clock import PollingClock
+from tests.support.serving_report import report
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
@@ -28,11 +29,6 @@ REPORTS = ServingReports("/artifact-edge/test/serving", "us-east-1")
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> PollingClock:
     return PollingClock(monkeypatch)
-
-
-def report(machine: str, instance_id: str) -> None:
-    name = REPORTS.parameter(machine)
-    client("ssm", {"region": REPORTS.region}).put_parameter(Name=name, Value=instance_id, Type="String", Overwrite=True)
 
 
 def start_machine() -> str:
@@ -68,16 +64,16 @@ def moved(new: str, allocation: str) -> str:
 
 def test_an_address_moves_only_when_the_new_machine_serves(clock: PollingClock) -> None:
     old, new = start_machine(), start_machine()
-    report("node", old)
-    clock.at[180] = lambda: report("node", new)
+    report(REPORTS, "node", old)
+    clock.at[180] = lambda: report(REPORTS, "node", new)
     assert moved(new, address_of(old)) == new
     assert clock.now >= 180
 
 
 def test_an_address_moves_to_a_machine_that_only_lacks_the_address(clock: PollingClock) -> None:
     old, new = start_machine(), start_machine()
-    report("node", serving.waits_for_its_address(old))
-    clock.at[120] = lambda: report("node", serving.waits_for_its_address(new))
+    report(REPORTS, "node", serving.waits_for_its_address(old))
+    clock.at[120] = lambda: report(REPORTS, "node", serving.waits_for_its_address(new))
     assert moved(new, address_of(old)) == new
     assert 120 <= clock.now < 180
 
@@ -112,17 +108,17 @@ def next_is_replaced(first: str) -> None:
 
 
 def test_the_next_machine_of_a_region_is_replaced_when_the_first_serves_again(clock: PollingClock) -> None:
-    report("one", "1111")
-    report("two", "2222")
-    clock.at[200] = lambda: report("one", "3333")
+    report(REPORTS, "one", "1111")
+    report(REPORTS, "two", "2222")
+    clock.at[200] = lambda: report(REPORTS, "one", "3333")
     next_is_replaced("3333")
     assert clock.now >= 200
 
 
 def test_the_next_machine_is_not_replaced_while_the_first_waits_for_its_address(clock: PollingClock) -> None:
-    report("one", serving.waits_for_its_address("3333"))
-    report("two", "2222")
-    clock.at[90] = lambda: report("one", "3333")
+    report(REPORTS, "one", serving.waits_for_its_address("3333"))
+    report(REPORTS, "two", "2222")
+    clock.at[90] = lambda: report(REPORTS, "one", "3333")
     next_is_replaced("3333")
     assert clock.now >= 90
 

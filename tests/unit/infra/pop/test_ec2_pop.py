@@ -17,6 +17,7 @@ from infra.pop import PopArgs, PopNode
 from infra.pop.ec2 import Ec2Pop
 from tests.support.harness import deploy
 from tests.support.polling_clock import PollingClock
+from tests.support.serving_report import report
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
@@ -30,11 +31,6 @@ class ExistingNetwork:
     network_id: pulumi.Output[str]
     subnet_ids: Sequence[pulumi.Output[str]]
     s3_endpoint: pulumi.Output[str] | None
-
-
-def report(node: str, value: str) -> None:
-    ssm = client("ssm", {"region": REPORTS.region})
-    ssm.put_parameter(Name=REPORTS.parameter(node), Value=value, Type="String", Overwrite=True)
 
 
 def instances() -> dict[str, str]:
@@ -58,18 +54,18 @@ def test_a_new_machine_gets_its_address_before_it_serves_and_the_next_one_waits_
         old = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
         allocations.append(ec2.allocate_address(Domain="vpc")["AllocationId"])
         ec2.associate_address(AllocationId=allocations[-1], InstanceId=old)
-        report(node, old)
+        report(REPORTS, node, old)
     (network,) = ec2.describe_vpcs()["Vpcs"]
     subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]]
     seen: list[tuple[str, bool]] = []
 
     def prepared(node: str) -> None:
-        report(node, waits_for_its_address(instances()[node]))
+        report(REPORTS, node, waits_for_its_address(instances()[node]))
 
     def serves(number: int) -> None:
         new, after = instances(), NODES[number + 1 :]
         seen.append((holder(allocations[number]), any(each in new for each in after)))
-        report(NODES[number], new[NODES[number]])
+        report(REPORTS, NODES[number], new[NODES[number]])
 
     clock.at = {
         120: lambda: prepared(NODES[0]),

@@ -15,9 +15,8 @@ from registry.__main__ import app
 from registry.catalog.audit import By
 from registry.co_downloads.lists import listed
 from registry.publish import publish
-from registry.target import Target
 from tests.support.packages import tarball, wheel
-from tests.support.registry import Network, network
+from tests.support.registry import Network, commands_use, network
 
 __all__ = ["network"]
 
@@ -30,10 +29,7 @@ FIGURES = {"installs": 1, "held_out_installs": 1, "wanted": 1, "predicted": 1, "
 def packages(network: Network, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Publishes an npm app with its library, an npm plug-in, and two Python projects."""
 
-    def read_target(file: Path) -> Target:
-        return network.target
-
-    monkeypatch.setattr("registry.target.read_target", read_target)
+    commands_use(monkeypatch, network.target)
     monkeypatch.setattr("registry.caller.by", lambda *_: By("alice", "", "predict apply"))  # pyright: ignore
     for name, dependencies in (("@acme/app", {"library": "^1.0.0"}), ("@acme/plugin", {}), ("library", {})):
         package = {"name": name, "version": "1.0.0", "dependencies": dependencies}

@@ -20,10 +20,9 @@ from registry.co_downloads.lists import reached
 from registry.co_downloads.model import Figures, Model
 from registry.co_downloads.training import Settings, Training
 from registry.publish import publish
-from registry.target import Target
 from tests.support.install_logs import Line, all_lines, id_of, line, written
 from tests.support.packages import tarball
-from tests.support.registry import Network, network
+from tests.support.registry import Network, commands_use, network
 
 __all__ = ["network"]
 
@@ -173,10 +172,7 @@ def test_the_command_prints_size_recall_and_precision_and_leaves_out_dependencie
         file = tarball(tmp_path / "p.tgz", {"name": name, "version": "1.0.0", "dependencies": requires})
         publish(network.target, [file], By("alice", "", "publish"))
 
-    def read_target(file: Path) -> Target:
-        return network.target
-
-    monkeypatch.setattr("registry.target.read_target", read_target)
+    commands_use(monkeypatch, network.target)
     out = tmp_path / "model.json"
     logs = written(tmp_path, all_lines())
     arguments = ["predict", "train", "--logs", str(logs), "--stack-outputs", "outputs.json", "--out", str(out)]

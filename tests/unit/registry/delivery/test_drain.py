@@ -15,7 +15,7 @@ from registry.commands import purges
 from registry.delivery.deliver import PassReport
 from registry.delivery.purge import PurgeError
 from tests.support.outbox import Clock, clock, publish_web
-from tests.support.registry import Network, network
+from tests.support.registry import Network, commands_use, network
 
 __all__ = ["clock", "network"]
 
@@ -86,10 +86,7 @@ def test_a_watching_drain_survives_a_pass_that_fails(
                 raise found
             return found
 
-    def read(file: object) -> Stack:
-        return Stack()
-
-    monkeypatch.setattr("registry.target.read_target", read)
+    commands_use(monkeypatch, Stack())
     with pytest.raises(KeyboardInterrupt):
         purges.drain(Path("-"), watch=0.001, metric=False)
     printed = capsys.readouterr()

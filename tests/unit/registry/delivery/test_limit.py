@@ -18,7 +18,7 @@ from registry.delivery.purge import PurgeError, PurgesLimited
 from tests.support import purge_endpoint
 from tests.support.outbox import Clock, clock, publish_web
 from tests.support.purge_endpoint import PurgeEndpoint
-from tests.support.registry import Network, network
+from tests.support.registry import Network, commands_use, network
 
 __all__ = ["clock", "network"]
 
@@ -126,10 +126,7 @@ def test_a_purge_names_a_package_as_the_edge_does(monkeypatch: pytest.MonkeyPatc
         def purges(self) -> WorkerPurges:
             return WorkerPurges("https://packages.example.test", lambda: purge_endpoint.KEY, endpoint)
 
-    def read(file: object) -> Stack:
-        return Stack()
-
-    monkeypatch.setattr("registry.target.read_target", read)
+    commands_use(monkeypatch, Stack())
     result = CliRunner().invoke(app, ["purges", "package", given, "--stack-outputs", "-"])
     assert endpoint.purged == ([purged] if purged else [])
     assert (result.exit_code == 0) == bool(purged)

@@ -29,9 +29,8 @@ from registry.importing.journal import Journal
 from registry.importing.lockfiles import package_lock
 from registry.importing.pipeline import Import, Imported
 from registry.importing.sources import Sources, or_refused
-from registry.target import Target
 from tests.support.packages import tarball, wheel
-from tests.support.registry import Network, missing_files, network, on_s3_only
+from tests.support.registry import Network, commands_use, missing_files, network, on_s3_only
 
 __all__ = ["network"]
 
@@ -152,9 +151,6 @@ def test_an_interrupted_import_continues_and_delivers_committed_changes(
 def test_an_import_that_a_cloud_ends_early_names_its_failures_and_continues_later(
     network: Network, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def target(_: Path) -> Target:
-        return network.target
-
     commits, commit = list[int](), Facts.commit
 
     def refused(facts: Facts, artifacts: Any, by: By) -> Any:
@@ -163,7 +159,7 @@ def test_an_import_that_a_cloud_ends_early_names_its_failures_and_continues_late
             raise ClientError({"Error": {"Code": "ExpiredToken"}}, "TransactWriteItems")
         return commit(facts, artifacts, by)
 
-    monkeypatch.setattr("registry.target.read_target", target)
+    commands_use(monkeypatch, network.target)
     journal = tmp_path / "journal"
     with monkeypatch.context() as patched:
         patched.setattr(Facts, "commit", refused)

@@ -22,7 +22,7 @@ from registry.catalog.audit import By, entries
 from registry.metadata import Conflict, Put
 from registry.target import Target
 from registry.tokens import resync, tokens
-from tests.support.registry import ACCOUNT, Network, network, on_s3_only
+from tests.support.registry import ACCOUNT, Network, commands_use, network, on_s3_only
 
 __all__ = ["network"]
 
@@ -166,10 +166,7 @@ def test_the_operator_learns_that_the_edge_missed_the_change(
     target = network.target.model_copy(update={"metadata": metadata})
     monkeypatch.setattr(Target, "repository", network.target.repository)
 
-    def read(file: object) -> Target:
-        return target
-
-    monkeypatch.setattr("registry.target.read_target", read)
+    commands_use(monkeypatch, target)
     other = create(network)
     arguments = ["tokens", "revoke", id_of(token), id_of(other), "--stack-outputs", "-"]
     result = CliRunner().invoke(app, arguments)
@@ -179,14 +176,9 @@ def test_the_operator_learns_that_the_edge_missed_the_change(
 
 
 @on_s3_only
-def test_a_wrong_id_does_not_keep_other_tokens_valid(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_id_does_not_keep_other_tokens_valid(network: Network, run: Callable[..., Result]) -> None:
     token = create(network)
-
-    def read(file: object) -> Target:
-        return network.target
-
-    monkeypatch.setattr("registry.target.read_target", read)
-    result = CliRunner().invoke(app, ["tokens", "revoke", "ffff", id_of(token), "--stack-outputs", "-"])
+    result = run("revoke", "ffff", id_of(token))
     assert tokens.tokens(network.target) == []
     assert (result.exit_code, result.stdout) == (1, f"revoked {id_of(token)} of alice\n")
     assert "error: no token has the id 'ffff'" in result.stderr
@@ -316,11 +308,7 @@ def test_an_unknown_id_is_an_error(network: Network) -> None:
 @pytest.fixture
 def run(network: Network, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Runs a command of `python -m registry tokens` on the tests' stack."""
-
-    def read(file: object) -> Target:
-        return network.target
-
-    monkeypatch.setattr("registry.target.read_target", read)
+    commands_use(monkeypatch, network.target)
     return lambda *arguments: CliRunner().invoke(app, ["tokens", *arguments, "--stack-outputs", "-"])
 
 
